@@ -1,0 +1,158 @@
+import type { Identity } from '../transport/types';
+import type { DataNode, Lwm2mVersion, Path } from '../lwm2m/types';
+
+/** One link of a registration's object list (RFC 6690; Core TS 6.2.1), as far as it names objects. */
+export interface ObjectLink {
+  readonly objectId: number;
+  readonly instanceId?: number;
+  readonly version?: string;
+}
+
+/** A registered device. Plain data; `id` is the `/rd/<id>` of its Location-Path. */
+export interface Registration {
+  readonly id: string;
+  readonly endpoint: string;
+  readonly lwm2mVersion: Lwm2mVersion;
+  /** Seconds; 0 = never expires. */
+  readonly lifetime: number;
+  readonly binding: string;
+  readonly queueMode: boolean;
+  readonly smsNumber?: string;
+  /** Query parameters nobody standardised, kept as they came. */
+  readonly extra: Readonly<Record<string, string>>;
+  /** The path prefix of a client that is not at the root, e.g. "/lwm2m"; else "". */
+  readonly rootPath: string;
+  /** Content formats the client announced (`ct` of the root link). */
+  readonly contentFormats: readonly number[];
+  readonly objects: readonly ObjectLink[];
+  /** Object id -> version, announced or the default of the LwM2M version. */
+  readonly versions: ReadonlyMap<number, string>;
+  readonly identity: Identity;
+  readonly address: string;
+  readonly port: number;
+  /** Epoch ms. */
+  readonly registeredAt: number;
+  readonly updatedAt: number;
+}
+
+/** An observation as plain data. */
+export interface Observation {
+  /** Hex of the token. */
+  readonly id: string;
+  readonly registrationId: string;
+  readonly endpoint: string;
+  readonly path: Path;
+  readonly contentFormat?: number;
+  readonly startedAt: number;
+}
+
+export type RegistrationEnd = 'deregistered' | 'expired' | 'replaced' | 'removed';
+
+/** Everything the server reports. Each event is plain data; times are epoch ms. */
+export type ServerEvent =
+  | { readonly kind: 'registered'; readonly at: number; readonly registration: Registration }
+  | { readonly kind: 'replaced'; readonly at: number; readonly registration: Registration; readonly by: Registration }
+  | { readonly kind: 'updated'; readonly at: number; readonly registration: Registration; readonly changed: readonly string[] }
+  | {
+      readonly kind: 'address-changed';
+      readonly at: number;
+      readonly registration: Registration;
+      readonly from: { readonly address: string; readonly port: number };
+    }
+  | { readonly kind: 'deregistered'; readonly at: number; readonly registration: Registration }
+  | { readonly kind: 'expired'; readonly at: number; readonly registration: Registration }
+  | {
+      readonly kind: 'refused';
+      readonly at: number;
+      readonly endpoint: string;
+      readonly address: string;
+      readonly port: number;
+      readonly code: string;
+      readonly reason: string;
+      /** What the user can do about it. */
+      readonly hint: string;
+    }
+  | {
+      readonly kind: 'notification';
+      readonly at: number;
+      readonly registration: Registration;
+      readonly observation: Observation;
+      readonly nodes: readonly DataNode[];
+      readonly contentFormat: number | undefined;
+      readonly code: string;
+      /** RFC 7641 sequence number. */
+      readonly sequence: number | undefined;
+    }
+  | {
+      readonly kind: 'observation-ended';
+      readonly at: number;
+      readonly registration: Registration;
+      readonly observation: Observation;
+      readonly reason: string;
+      readonly code?: string;
+    }
+  | {
+      readonly kind: 'send';
+      readonly at: number;
+      readonly registration: Registration;
+      readonly nodes: readonly DataNode[];
+      readonly contentFormat: number | undefined;
+    };
+
+/** One operation on one device. */
+export type Operation =
+  | { readonly kind: 'Read'; readonly path: Path }
+  | { readonly kind: 'Discover'; readonly path: Path }
+  | { readonly kind: 'WriteReplace'; readonly path: Path; readonly nodes: readonly DataNode[] }
+  | { readonly kind: 'WriteUpdate'; readonly path: Path; readonly nodes: readonly DataNode[] }
+  | { readonly kind: 'Execute'; readonly path: Path; readonly args?: string }
+  | { readonly kind: 'Observe'; readonly path: Path }
+  | { readonly kind: 'ObserveCancel'; readonly path: Path };
+
+/** Per operation; blank means the server's default. */
+export interface OperationOptions {
+  /** Milliseconds for the whole operation. */
+  readonly timeout?: number;
+  readonly contentFormat?: number;
+}
+
+/** What the device said, or why it could not be asked. */
+export type OperationResult =
+  | {
+      readonly kind: 'answer';
+      /** CoAP code as text, e.g. "2.05". */
+      readonly code: string;
+      /** The name the result carries: CONTENT, CHANGED, NOT_FOUND ... */
+      readonly result: string;
+      readonly ok: boolean;
+      readonly nodes?: readonly DataNode[];
+      /** Discover: the links as the device sent them. */
+      readonly links?: string;
+      /** ObserveCancel: how many observations ended. */
+      readonly cancelled?: number;
+      /** The device's diagnostic text on an error. */
+      readonly error?: string;
+      readonly contentFormat?: number;
+      /** Observe: the observation that now runs; absent when the device answered without observing. */
+      readonly observation?: Observation;
+      readonly rtt: number;
+      readonly registration: Registration;
+      readonly warnings?: readonly string[];
+    }
+  | { readonly kind: 'failed'; readonly code: FailureCode; readonly error: string; readonly registration?: Registration };
+
+/** Why a command was not done at all; the `code` of `done(error)`. */
+export type FailureCode =
+  | 'UNKNOWN_ENDPOINT'
+  | 'BAD_REQUEST'
+  | 'METHOD_NOT_ALLOWED'
+  | 'TIMEOUT_NO_ACK'
+  | 'TIMEOUT_NO_RESPONSE'
+  | 'RESET'
+  | 'UNREACHABLE'
+  | 'TOO_LARGE'
+  | 'BAD_RESPONSE'
+  | 'EXPIRED'
+  | 'CANCELLED'
+  | 'CLOSED'
+  | 'BUSY';
