@@ -60,8 +60,8 @@ export interface RequestSpec {
   readonly token?: Uint8Array;
   /** Default true. */
   readonly confirmable?: boolean;
-  /** How long to wait for the answer once the request is acknowledged, ms. */
-  readonly responseTimeout?: number;
+  /** How long the request may take in all, waiting for its turn included, ms. */
+  readonly timeout?: number;
   /** Largest body taken, bytes. */
   readonly maxBody?: number;
   /** Largest block, bytes: 16, 32, ... 1024. */

@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto';
+import type { Driver } from '../transport/driver';
+import type { Peer, TransportSink } from '../transport/types';
+import { Code } from './codes';
+import type { CoapCounters, CoapSink, Random } from './context';
+import { CoapCore } from './core';
+import type { CoapParams } from './params';
+import type { IncomingRequest, ObservationReport, Outcome, RequestSpec, ResponseSpec } from './types';
+
+/** Serves all paths below one first segment. Answers, now or later, with `endpoint.respond(request.id, ...)`. */
+export interface Resource {
+  handle(request: IncomingRequest): void;
+  /** Request codes it knows; others are answered 4.05. */
+  readonly methods: readonly number[];
+}
+
+/** Two owners want the same path on one port. */
+export class RouteTakenError extends Error {
+  readonly code = 'ROUTE_TAKEN';
+}
+
+export interface CoapEndpointOptions {
+  readonly driver: Driver;
+  readonly params?: Partial<CoapParams>;
+  readonly random?: Random;
+  readonly onError: (error: unknown) => void;
+}
+
+const systemRandom: Random = {
+  bytes: (count) => randomBytes(count),
+  float: () => randomBytes(4).readUInt32LE(0) / 0x1_0000_0000,
+};
+
+/**
+ * A CoAP endpoint at work: the core, driven by a clock and fed by transports. Server and client on the same port.
+ * Errors thrown by handlers and callbacks are reported to `onError` and go no further.
+ */
+export class CoapEndpoint implements TransportSink {
+  readonly #core: CoapCore;
+  readonly #driver: Driver;
+  readonly #onError: (error: unknown) => void;
+  readonly #resources = new Map<string, { readonly resource: Resource; readonly owner: string }>();
+  readonly #callbacks = new Map<number, (outcome: Outcome) => void>();
+  readonly #observers = new Set<(report: ObservationReport) => void>();
+
+  constructor(options: CoapEndpointOptions) {
+    const { driver, onError, params, random = systemRandom } = options;
+    this.#driver = driver;
+    this.#onError = onError;
+    this.#core = new CoapCore({ sink: this.#sink, random, now: driver.clock.now(), ...(params && { params }) });
+    driver.attach(this.#core);
+  }
+
+  get counters(): Readonly<CoapCounters> {
+    return this.#core.counters;
+  }
+
+  sizes(): ReturnType<CoapCore['sizes']> {
+    return this.#core.sizes();
+  }
+
+  /**
+   * Serves `/<segment>` and all below. Returns a function that ends it. Throws `RouteTakenError` naming both owners when
+   * the segment is served already.
+   */
+  route(segment: string, resource: Resource, owner: string): () => void {
+    const taken = this.#resources.get(segment);
+    if (taken) throw new RouteTakenError(`"${owner}" and "${taken.owner}" both want to serve /${segment} on the same port`);
+    this.#resources.set(segment, { resource, owner });
+    return () => {
+      if (this.#resources.get(segment)?.resource === resource) this.#resources.delete(segment);
+    };
+  }
+
+  /** Hears notifications and ends of observations; returns a function that ends it. */
+  observeReports(listener: (report: ObservationReport) => void): () => void {
+    this.#observers.add(listener);
+    return () => this.#observers.delete(listener);
+  }
+
+  receive(data: Buffer, peer: Peer): void {
+    try {
+      this.#core.receive(data, peer, this.#driver.clock.now());
+    } catch (error) {
+      this.#onError(error);
+    }
+    this.#driver.changed();
+  }
+
+  gone(peer: Peer, reason: string): void {
+    this.#guard(() => this.#core.gone(peer, reason, this.#driver.clock.now()));
+    this.#driver.changed();
+  }
+
+  /** `done` is called once, later, never from within this call. Returns a name for `cancel`. */
+  request(peer: Peer, spec: RequestSpec, done: (outcome: Outcome) => void): number {
+    const id = this.#core.request(peer, spec, this.#driver.clock.now());
+    this.#callbacks.set(id, done);
+    this.#driver.changed();
+    return id;
+  }
+
+  cancel(id: number): void {
+    this.#core.cancel(id, this.#driver.clock.now());
+    this.#driver.changed();
+  }
+
+  respond(id: number, spec: ResponseSpec): void {
+    this.#core.respond(id, spec, this.#driver.clock.now());
+    this.#driver.changed();
+  }
+
+  forgetObservation(peer: Peer, token: Uint8Array): boolean {
+    return this.#core.forgetObservation(peer, token, this.#driver.clock.now());
+  }
+
+  adoptObservation(peer: Peer, token: Uint8Array, spec: RequestSpec): void {
+    this.#core.adoptObservation(peer, token, spec, this.#driver.clock.now());
+  }
+
+  rebind(from: Peer, to: Peer): void {
+    this.#core.rebind(from, to, this.#driver.clock.now());
+    this.#driver.changed();
+  }
+
+  close(): void {
+    this.#guard(() => this.#core.close(this.#driver.clock.now()));
+    this.#driver.detach(this.#core);
+    this.#resources.clear();
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  readonly #sink: CoapSink = {
+    send: (data, peer) => peer.transport.send(data, peer),
+    admit: (code, path) => {
+      const entry = this.#resources.get(path[0] ?? '');
+      if (!entry) return Code.NOT_FOUND;
+      return entry.resource.methods.includes(code) ? 0 : Code.METHOD_NOT_ALLOWED;
+    },
+    request: (request) => {
+      const entry = this.#resources.get(request.path[0] ?? '');
+      if (!entry) {
+        this.respond(request.id, { code: Code.NOT_FOUND });
+        return;
+      }
+      try {
+        entry.resource.handle(request);
+      } catch (error) {
+        this.#onError(error);
+        this.respond(request.id, { code: Code.INTERNAL_SERVER_ERROR });
+      }
+    },
+    outcome: (id, outcome) => {
+      const done = this.#callbacks.get(id);
+      this.#callbacks.delete(id);
+      if (done) this.#guard(() => done(outcome));
+    },
+    observation: (report) => {
+      for (const observer of this.#observers) {
+        try {
+          observer(report);
+        } catch (error) {
+          this.#onError(error);
+        }
+      }
+    },
+  };
+}

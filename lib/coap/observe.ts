@@ -1,0 +1,144 @@
+import { isSuccess } from './codes';
+import type { CoapContext } from './context';
+import { findBlock, OptionNumber, type Block } from './options';
+import type { Exchange } from './outgoing';
+import type { PeerState } from './peers';
+import { tokenKey } from './tokens';
+import type { IncomingResponse, RequestSpec } from './types';
+
+/** An observation as the engine needs it: what to match, and how to fetch later blocks. */
+export interface ObservedToken {
+  readonly token: Uint8Array;
+  readonly spec: RequestSpec;
+  lastObserve: number | undefined;
+  lastAt: number;
+  /** The rest of a block-wise notification is being fetched. */
+  collecting: Exchange | null;
+}
+
+/** What observations need of the client side. */
+export interface Collector {
+  collect(state: PeerState, spec: RequestSpec, first: IncomingResponse, block: Block): Exchange;
+  abandon(exchange: Exchange): void;
+}
+
+/** RFC 7641 3.4: an older sequence number is news again after this time. */
+const FRESHNESS_MS = 128_000;
+
+/** Client side of RFC 7641: which tokens are observations, which notifications are news, when it is over. */
+export class Observations {
+  readonly #context: CoapContext;
+  readonly #collector: Collector;
+
+  constructor(context: CoapContext, collector: Collector) {
+    this.#context = context;
+    this.#collector = collector;
+  }
+
+  /** An answer to a request with Observe 0 that carries the option makes an observation (RFC 7641 3.1). */
+  established(exchange: Exchange, response: IncomingResponse): void {
+    if (exchange.spec.observe !== 0 || exchange.first !== null) return;
+    const { state, key } = exchange;
+    if (!isSuccess(response.code) || response.observe === undefined) {
+      this.forget(state, key);
+      return;
+    }
+    const observed = this.adopt(state, exchange.token, exchange.spec);
+    observed.lastObserve = response.observe;
+    observed.lastAt = this.#context.now;
+  }
+
+  /** Takes a token for an observation without asking the device, e.g. after a restart. */
+  adopt(state: PeerState, token: Uint8Array, spec: RequestSpec): ObservedToken {
+    this.forget(state, tokenKey(token));
+    const observed: ObservedToken = { token: Uint8Array.from(token), spec, lastObserve: undefined, lastAt: 0, collecting: null };
+    (state.observations ??= new Map()).set(tokenKey(token), observed);
+    return observed;
+  }
+
+  /** The next notification with this token is answered with a Reset, which ends it at the device too. */
+  forget(state: PeerState, key: string): boolean {
+    const observed = state.observations?.get(key);
+    if (!observed) return false;
+    state.observations!.delete(key);
+    if (observed.collecting) this.#collector.abandon(observed.collecting);
+    return true;
+  }
+
+  move(from: PeerState, to: PeerState): void {
+    for (const [key, observed] of from.observations ?? []) {
+      if (observed.collecting) this.#collector.abandon(observed.collecting);
+      observed.collecting = null;
+      (to.observations ??= new Map()).set(key, observed);
+    }
+    from.observations = null;
+  }
+
+  notification(state: PeerState, observed: ObservedToken, response: IncomingResponse): void {
+    if (!isSuccess(response.code)) {
+      this.#end(state, observed, response);
+      return;
+    }
+    if (response.observe !== undefined) {
+      if (!this.#isNews(observed, response.observe)) {
+        this.#context.counters.staleNotifications++;
+        return;
+      }
+      observed.lastObserve = response.observe;
+      observed.lastAt = this.#context.now;
+    }
+    const block = findBlock(response.options, OptionNumber.BLOCK2);
+    if (observed.collecting) {
+      this.#collector.abandon(observed.collecting);
+      observed.collecting = null;
+    }
+    if (block?.more && block.num === 0 && response.payload.length === block.size) {
+      const { path, query, options, payload, code, contentFormat, accept } = observed.spec;
+      const spec: RequestSpec = {
+        code,
+        path,
+        ...(query && { query }),
+        ...(options && { options }),
+        ...(payload && { payload }),
+        ...(contentFormat !== undefined && { contentFormat }),
+        ...(accept !== undefined && { accept }),
+      };
+      observed.collecting = this.#collector.collect(state, spec, response, block);
+      return;
+    }
+    this.#report(state, observed, response);
+  }
+
+  /** All blocks of a notification are there; `response` carries the first block's options. */
+  collected(exchange: Exchange, response: IncomingResponse): void {
+    const first = exchange.notification!;
+    const { state } = exchange;
+    const observed = state.observations?.get(tokenKey(first.token));
+    if (!observed || observed.collecting !== exchange) return;
+    observed.collecting = null;
+    if (isSuccess(response.code)) this.#report(state, observed, { ...response, token: first.token, observe: first.observe });
+  }
+
+  #report(state: PeerState, observed: ObservedToken, response: IncomingResponse): void {
+    // Without the option this is the last one (RFC 7641 3.2): its value still counts.
+    if (response.observe === undefined) {
+      this.#end(state, observed, response);
+      return;
+    }
+    this.#context.counters.notifications++;
+    this.#context.sink.observation({ kind: 'notification', peer: state.peer, response });
+  }
+
+  #end(state: PeerState, observed: ObservedToken, response: IncomingResponse): void {
+    this.forget(state, tokenKey(observed.token));
+    this.#context.sink.observation({ kind: 'ended', peer: state.peer, token: observed.token, response });
+  }
+
+  /** RFC 7641 3.4, 24-bit serial numbers. */
+  #isNews(observed: ObservedToken, sequence: number): boolean {
+    const last = observed.lastObserve;
+    if (last === undefined || this.#context.now > observed.lastAt + FRESHNESS_MS) return true;
+    const ahead = (sequence - last) & 0xffffff;
+    return ahead > 0 && ahead < 0x800000;
+  }
+}

@@ -1,0 +1,169 @@
+import type { Peer } from '../transport/types';
+import type { Served, Upload } from './incoming';
+import type { Exchange } from './outgoing';
+import type { ObservedToken } from './observe';
+import type { Confirmable } from './reliability';
+
+/** A message id we have seen, and what we answered (null: nothing yet, or nothing to repeat). */
+export interface Seen {
+  readonly at: number;
+  reply: Buffer | null;
+}
+
+/** All the engine knows about one peer. Everything is created on demand: most peers need one or two of these. */
+export interface PeerState {
+  peer: Peer;
+  nextMid: number;
+  lastActive: number;
+  seen: Map<number, Seen> | null;
+  /** Requests whose handler has not answered. */
+  pending: number;
+  /** Confirmable messages of ours on their way, by message id. */
+  confirmables: Map<number, Confirmable> | null;
+  /** Requests of ours, by token. */
+  exchanges: Map<string, Exchange> | null;
+  /** Requests of ours that wait for their turn. */
+  queue: Exchange[];
+  /** How many of `exchanges` hold an NSTART slot. */
+  active: number;
+  observations: Map<string, ObservedToken> | null;
+  uploads: Map<string, Upload> | null;
+  served: Map<string, Served> | null;
+  older: PeerState | null;
+  newer: PeerState | null;
+}
+
+export function newPeerState(peer: Peer, nextMid: number, now: number): PeerState {
+  return {
+    peer,
+    nextMid,
+    lastActive: now,
+    seen: null,
+    pending: 0,
+    confirmables: null,
+    exchanges: null,
+    queue: [],
+    active: 0,
+    observations: null,
+    uploads: null,
+    served: null,
+    older: null,
+    newer: null,
+  };
+}
+
+const isEmpty = (map: ReadonlyMap<unknown, unknown> | null): boolean => map === null || map.size === 0;
+
+/** Nothing runs and nothing is awaited; only remembered message ids may be left. */
+export function isIdle(state: PeerState): boolean {
+  return (
+    state.pending === 0 &&
+    state.queue.length === 0 &&
+    isEmpty(state.confirmables) &&
+    isEmpty(state.exchanges) &&
+    isEmpty(state.observations) &&
+    isEmpty(state.uploads) &&
+    isEmpty(state.served)
+  );
+}
+
+/**
+ * The peers, in order of their last activity (a linked list through the states), so that forgetting the idle ones costs
+ * nothing per message and needs no scan.
+ */
+export class PeerTable {
+  readonly #states = new Map<string, PeerState>();
+  readonly #options: { readonly maxPeers: number; readonly lifetime: number; readonly randomMid: () => number };
+  #oldest: PeerState | null = null;
+  #newest: PeerState | null = null;
+
+  constructor(options: { maxPeers: number; lifetime: number; randomMid: () => number }) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#states.size;
+  }
+
+  find(key: string): PeerState | undefined {
+    return this.#states.get(key);
+  }
+
+  values(): IterableIterator<PeerState> {
+    return this.#states.values();
+  }
+
+  /** The state of a peer, created when need be; undefined when the table is full of busy peers. */
+  use(peer: Peer, now: number): PeerState | undefined {
+    let state = this.#states.get(peer.key);
+    if (state) {
+      state.peer = peer;
+      state.lastActive = now;
+      if (this.#newest !== state) {
+        this.#unlink(state);
+        this.#append(state);
+      }
+      return state;
+    }
+    if (this.#states.size >= this.#options.maxPeers && !this.#evict()) return undefined;
+    state = newPeerState(peer, this.#options.randomMid(), now);
+    this.#states.set(peer.key, state);
+    this.#append(state);
+    return state;
+  }
+
+  /** When the oldest peer may be forgotten. */
+  deadline(): number {
+    return this.#oldest ? this.#oldest.lastActive + this.#options.lifetime : Infinity;
+  }
+
+  /** Forgets peers that were silent for a lifetime; of those still in use, only the message ids. */
+  advance(now: number): void {
+    while (this.#oldest && this.#oldest.lastActive + this.#options.lifetime <= now) {
+      const state = this.#oldest;
+      this.#unlink(state);
+      if (isIdle(state)) {
+        this.#states.delete(state.peer.key);
+        continue;
+      }
+      state.seen = null;
+      state.lastActive = now;
+      this.#append(state);
+    }
+  }
+
+  clear(): void {
+    this.#states.clear();
+    this.#oldest = this.#newest = null;
+  }
+
+  /** Makes room by forgetting an idle peer among the oldest few. */
+  #evict(): boolean {
+    let candidate = this.#oldest;
+    for (let i = 0; i < 16 && candidate; i++) {
+      if (isIdle(candidate)) {
+        this.#unlink(candidate);
+        this.#states.delete(candidate.peer.key);
+        return true;
+      }
+      candidate = candidate.newer;
+    }
+    return false;
+  }
+
+  #append(state: PeerState): void {
+    state.older = this.#newest;
+    state.newer = null;
+    if (this.#newest) this.#newest.newer = state;
+    else this.#oldest = state;
+    this.#newest = state;
+  }
+
+  #unlink(state: PeerState): void {
+    if (state.older) state.older.newer = state.newer;
+    else this.#oldest = state.newer;
+    if (state.newer) state.newer.older = state.older;
+    else this.#newest = state.older;
+    state.older = state.newer = null;
+  }
+}

@@ -1,0 +1,40 @@
+import type { CoapEndpoint } from '../coap/endpoint';
+import type { DeviceTable } from '../credentials/device-table';
+import type { Model } from '../model/types';
+import type { Clock } from '../transport/types';
+import type { ObservationTable } from './observations';
+import type { Registrations } from './registrations';
+import type { ServerEvent } from './types';
+
+/** Counters of the services. Readable at any time; every name is stable. */
+export interface ServerCounters {
+  registers: number;
+  updates: number;
+  deregisters: number;
+  expirations: number;
+  refused: number;
+  sends: number;
+  notifications: number;
+  /** Payloads of devices that could not be read. */
+  undecodable: number;
+  operations: number;
+  /** Errors that should not have happened; each is reported. */
+  internalErrors: number;
+}
+
+/** What the services of one server share. */
+export interface ServerContext {
+  readonly endpoint: CoapEndpoint;
+  readonly clock: Clock;
+  readonly model: Model;
+  devices: DeviceTable;
+  readonly registrations: Registrations;
+  readonly observations: ObservationTable;
+  readonly counters: ServerCounters;
+  /** Default time for one operation, ms. */
+  timeout: number;
+  /** To be called only after the answer to the device is on the wire. */
+  readonly emit: (event: ServerEvent) => void;
+  /** A due time may have moved. */
+  readonly changed: () => void;
+}

@@ -1,0 +1,229 @@
+import { randomBytes } from 'node:crypto';
+import { Code, codeText } from '../coap/codes';
+import { OptionNumber, textOption } from '../coap/options';
+import type { IncomingRequest, ResponseSpec } from '../coap/types';
+import type { Core, Peer } from '../transport/types';
+import type { ServerContext } from './context';
+import { objectVersions, parseRegister, printable, parseUpdate, type RegisterRequest, type UpdateRequest } from './register-request';
+import { isRefusal, refusal, type Refusal } from './refusal';
+import type { Registered } from './registrations';
+import type { Registration, RegistrationEnd } from './types';
+
+/** Diagnostic payloads stay short: they answer unproven peers. */
+const MAX_DIAGNOSTIC = 120;
+
+/**
+ * The registration interface (Core TS 6.2): `POST /rd`, `POST /rd/<id>`, `DELETE /rd/<id>`, and the end of lifetimes.
+ * Every event leaves after the answer has been handed to the wire.
+ */
+export class RegistrationService implements Core {
+  readonly methods = [Code.POST, Code.DELETE];
+  readonly #context: ServerContext;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  handle(request: IncomingRequest): void {
+    const [, id, ...rest] = request.path;
+    if (rest.length > 0) this.#answer(request, { code: Code.NOT_FOUND });
+    else if (id === undefined) {
+      if (request.code === Code.POST) this.#register(request);
+      else this.#answer(request, { code: Code.METHOD_NOT_ALLOWED });
+    } else if (request.code === Code.DELETE) this.#deregister(request, id);
+    else this.#update(request, id);
+  }
+
+  deadline(): number {
+    return this.#context.registrations.deadline();
+  }
+
+  advance(now: number): void {
+    const { registrations, counters, emit, clock } = this.#context;
+    for (let entry = registrations.takeExpired(now); entry; entry = registrations.takeExpired(now)) {
+      counters.expirations++;
+      this.#endObservations(entry, 'expired');
+      emit({ kind: 'expired', at: clock.wall(), registration: entry.registration });
+    }
+  }
+
+  #register(request: IncomingRequest): void {
+    const { peer } = request;
+    const parsed = parseRegister(request, peer.identity.name);
+    if (isRefusal(parsed)) {
+      this.#refuse(request, parsed, request.query.find((item) => item.startsWith('ep='))?.slice(3) ?? '');
+      return;
+    }
+    const verdict = this.#context.devices.mayActFor(peer.identity, parsed.endpoint);
+    if (!verdict.allowed) {
+      this.#refuse(request, refusal(Code.FORBIDDEN, verdict.reason, verdict.hint), parsed.endpoint);
+      return;
+    }
+    const { registrations, counters, clock, emit } = this.#context;
+    const previous = registrations.byEndpoint(parsed.endpoint);
+    if (previous) registrations.remove(previous);
+    const registration = newRegistration(parsed, peer, clock.wall(), this.#newId());
+    registrations.add(registration, peer, this.#expiry(registration.lifetime));
+    counters.registers++;
+    this.#answer(request, {
+      code: Code.CREATED,
+      options: [textOption(OptionNumber.LOCATION_PATH, 'rd'), textOption(OptionNumber.LOCATION_PATH, registration.id)],
+    });
+    this.#context.changed();
+    if (previous) {
+      this.#endObservations(previous, 'replaced');
+      emit({ kind: 'replaced', at: registration.registeredAt, registration: previous.registration, by: registration });
+    }
+    emit({ kind: 'registered', at: registration.registeredAt, registration });
+  }
+
+  #update(request: IncomingRequest, id: string): void {
+    const { registrations, counters, clock, emit, endpoint } = this.#context;
+    const { peer } = request;
+    const entry = registrations.byId(id);
+    if (!entry) {
+      this.#answer(request, { code: Code.NOT_FOUND });
+      return;
+    }
+    const { registration: before, peer: from } = entry;
+    const verdict = this.#context.devices.mayActFor(peer.identity, before.endpoint);
+    const parsed = verdict.allowed
+      ? parseUpdate(request, before.lwm2mVersion, before.rootPath)
+      : refusal(Code.BAD_REQUEST, verdict.reason, verdict.hint);
+    if (isRefusal(parsed)) {
+      this.#refuse(request, parsed, before.endpoint);
+      return;
+    }
+    const { registration, changed } = applyUpdate(before, parsed, peer, clock.wall());
+    registrations.update(entry, registration, peer, this.#expiry(registration.lifetime));
+    if (from.key !== peer.key) endpoint.rebind(from, peer);
+    counters.updates++;
+    this.#answer(request, { code: Code.CHANGED });
+    this.#context.changed();
+    const at = registration.updatedAt;
+    if (from.key !== peer.key) {
+      emit({ kind: 'address-changed', at, registration, from: { address: before.address, port: before.port } });
+    }
+    emit({ kind: 'updated', at, registration, changed });
+  }
+
+  #deregister(request: IncomingRequest, id: string): void {
+    const { registrations, counters, clock, emit } = this.#context;
+    const entry = registrations.byId(id);
+    const verdict = entry && this.#context.devices.mayActFor(request.peer.identity, entry.registration.endpoint);
+    if (!entry || !verdict?.allowed) {
+      this.#answer(request, { code: entry ? Code.BAD_REQUEST : Code.NOT_FOUND });
+      return;
+    }
+    registrations.remove(entry);
+    counters.deregisters++;
+    this.#answer(request, { code: Code.DELETED });
+    this.#endObservations(entry, 'deregistered');
+    emit({ kind: 'deregistered', at: clock.wall(), registration: entry.registration });
+  }
+
+  #endObservations(entry: Registered, reason: RegistrationEnd): void {
+    const { observations, endpoint, emit, clock } = this.#context;
+    for (const observation of observations.of(entry.registration.id)) {
+      observations.remove(observation);
+      endpoint.forgetObservation(entry.peer, Buffer.from(observation.id, 'hex'));
+      emit({ kind: 'observation-ended', at: clock.wall(), registration: entry.registration, observation, reason });
+    }
+  }
+
+  #answer(request: IncomingRequest, response: ResponseSpec): void {
+    this.#context.endpoint.respond(request.id, response);
+  }
+
+  #refuse(request: IncomingRequest, why: Refusal, endpoint: string): void {
+    const { counters, emit, clock } = this.#context;
+    counters.refused++;
+    this.#answer(request, { code: why.code, payload: Buffer.from(why.reason, 'utf8').subarray(0, MAX_DIAGNOSTIC) });
+    const { address, port } = request.peer;
+    emit({
+      kind: 'refused',
+      at: clock.wall(),
+      endpoint: printable(endpoint),
+      address,
+      port,
+      code: codeText(why.code),
+      reason: why.reason,
+      hint: why.hint,
+    });
+  }
+
+  /** Lifetime 0 never ends (Core TS 1.1 6.2.1). */
+  #expiry(lifetime: number): number {
+    return lifetime === 0 ? Infinity : this.#context.clock.now() + lifetime * 1000;
+  }
+
+  /** Unguessable, because without security it is the right to change the address; short, because some clients have small buffers. */
+  #newId(): string {
+    for (;;) {
+      const id = randomBytes(9).toString('base64url').replace(/[-_]/g, '').slice(0, 10);
+      if (id.length === 10 && !this.#context.registrations.byId(id)) return id;
+    }
+  }
+}
+
+function newRegistration(request: RegisterRequest, peer: Peer, at: number, id: string): Registration {
+  return {
+    id,
+    endpoint: request.endpoint,
+    lwm2mVersion: request.lwm2mVersion,
+    lifetime: request.lifetime,
+    binding: request.binding,
+    queueMode: request.queueMode,
+    ...(request.smsNumber !== undefined && { smsNumber: request.smsNumber }),
+    extra: request.extra,
+    rootPath: request.rootPath ?? '',
+    contentFormats: request.contentFormats,
+    objects: request.objects,
+    versions: objectVersions(request, request.lwm2mVersion),
+    identity: peer.identity,
+    address: peer.address,
+    port: peer.port,
+    registeredAt: at,
+    updatedAt: at,
+  };
+}
+
+/** The registration after an Update, and the names of what is different. */
+function applyUpdate(
+  before: Registration,
+  update: UpdateRequest,
+  peer: Peer,
+  at: number,
+): { registration: Registration; changed: string[] } {
+  const { list } = update;
+  const registration: Registration = {
+    ...before,
+    lifetime: update.lifetime ?? before.lifetime,
+    binding: update.binding ?? before.binding,
+    queueMode: update.queueMode ?? before.queueMode,
+    extra: { ...before.extra, ...update.extra },
+    ...(update.smsNumber !== undefined && { smsNumber: update.smsNumber }),
+    ...(list && {
+      objects: list.objects,
+      versions: objectVersions(list, before.lwm2mVersion),
+      rootPath: list.rootPath ?? before.rootPath,
+      ...(list.contentFormats.length > 0 && { contentFormats: list.contentFormats }),
+    }),
+    identity: peer.identity,
+    address: peer.address,
+    port: peer.port,
+    updatedAt: at,
+  };
+  const changed: string[] = [];
+  if (registration.lifetime !== before.lifetime) changed.push('lifetime');
+  if (registration.binding !== before.binding) changed.push('binding');
+  if (registration.queueMode !== before.queueMode) changed.push('queueMode');
+  if (registration.smsNumber !== before.smsNumber) changed.push('smsNumber');
+  if (registration.address !== before.address || registration.port !== before.port) changed.push('address');
+  if (list && objectsKey(registration) !== objectsKey(before)) changed.push('objects');
+  return { registration, changed };
+}
+
+function objectsKey({ objects, versions }: Registration): string {
+  return objects.map(({ objectId, instanceId }) => `${objectId}_${versions.get(objectId)}/${instanceId ?? ''}`).join(',');
+}

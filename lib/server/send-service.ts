@@ -1,0 +1,68 @@
+import { Code } from '../coap/codes';
+import type { IncomingRequest } from '../coap/types';
+import { decodePayload } from '../codec/index';
+import { DecodeError } from '../codec/errors';
+import type { DataNode } from '../lwm2m/types';
+import type { ServerContext } from './context';
+import type { Registered } from './registrations';
+
+/** Content formats a Send may have (Core TS 1.1 6.4.6). */
+const SEND_FORMATS = new Set([110, 112]);
+
+/** Send (Core TS 1.1 6.4.6): `POST /dp`. The device is known by its route, for the message carries no name. */
+export class SendService {
+  readonly methods = [Code.POST];
+  readonly #context: ServerContext;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  handle(request: IncomingRequest): void {
+    const { registrations, counters, clock, emit, devices } = this.#context;
+    const entry = registrations.byPeer(request.peer);
+    if (request.path.length > 1 || !entry) {
+      this.#answer(request, Code.NOT_FOUND, entry ? '' : 'no registration found');
+      return;
+    }
+    if (!devices.mayActFor(request.peer.identity, entry.registration.endpoint).allowed) {
+      this.#answer(request, Code.BAD_REQUEST, 'not allowed');
+      return;
+    }
+    const nodes = this.#decode(request, entry);
+    if (nodes === undefined) return;
+    counters.sends++;
+    this.#answer(request, Code.CHANGED);
+    emit({ kind: 'send', at: clock.wall(), registration: entry.registration, nodes, contentFormat: request.contentFormat });
+  }
+
+  /** Answers and returns undefined when the payload is not a proper Send. */
+  #decode(request: IncomingRequest, { registration }: Registered): DataNode[] | undefined {
+    const { contentFormat, payload } = request;
+    if (contentFormat === undefined || !SEND_FORMATS.has(contentFormat)) {
+      this.#answer(request, Code.UNSUPPORTED_CONTENT_FORMAT, 'a Send must be SenML JSON (110) or SenML CBOR (112)');
+      return undefined;
+    }
+    try {
+      const now = this.#context.clock.wall() / 1000;
+      const nodes = decodePayload(contentFormat, payload, { path: [], model: this.#context.model, versions: registration.versions, now });
+      const stranger = nodes.find((node) => !registration.objects.some((object) => covers(object, node.path)));
+      if (!stranger) return nodes;
+      this.#answer(request, Code.NOT_FOUND, `/${stranger.path.join('/')} is not registered`);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#context.counters.undecodable++;
+      this.#answer(request, Code.BAD_REQUEST, error.message);
+    }
+    return undefined;
+  }
+
+  #answer(request: IncomingRequest, code: number, diagnostic = ''): void {
+    this.#context.endpoint.respond(request.id, { code, payload: Buffer.from(diagnostic, 'utf8').subarray(0, 120) });
+  }
+}
+
+/** Some clients list `</3303>` for all of its instances, and never tell of new ones. */
+function covers(object: { readonly objectId: number; readonly instanceId?: number }, path: readonly number[]): boolean {
+  return object.objectId === path[0] && (object.instanceId === undefined || path[1] === undefined || object.instanceId === path[1]);
+}

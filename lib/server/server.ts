@@ -1,0 +1,142 @@
+import type { CoapEndpoint } from '../coap/endpoint';
+import type { DeviceTable } from '../credentials/device-table';
+import type { Model } from '../model/types';
+import type { Driver } from '../transport/driver';
+import type { ServerContext, ServerCounters } from './context';
+import { ObservationTable } from './observations';
+import { OperationService } from './operation-service';
+import { RegistrationService } from './registration-service';
+import { Registrations } from './registrations';
+import { SendService } from './send-service';
+import type { Observation, Operation, OperationOptions, OperationResult, Registration, ServerEvent } from './types';
+
+export interface ServerCoreOptions {
+  /** Names the server in errors about shared ports. */
+  readonly name: string;
+  readonly endpoint: CoapEndpoint;
+  readonly driver: Driver;
+  readonly model: Model;
+  readonly devices: DeviceTable;
+  readonly timeout: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * The LwM2M server on a CoAP endpoint: registration, operations, observations, Send. Knows neither sockets nor the system
+ * clock; `lib/index.ts` gives it both.
+ */
+export class ServerCore {
+  readonly #context: ServerContext;
+  readonly #driver: Driver;
+  readonly #registration: RegistrationService;
+  readonly #operations: OperationService;
+  readonly #onError: (error: unknown) => void;
+  readonly #listeners = new Set<(event: ServerEvent) => void>();
+  readonly #results = new Map<number, (result: OperationResult) => void>();
+  readonly #detach: (() => void)[];
+
+  /** Throws `RouteTakenError` when another server serves `/rd` or `/dp` on this endpoint. */
+  constructor(options: ServerCoreOptions) {
+    const { driver, endpoint, model, devices, timeout, name } = options;
+    this.#driver = driver;
+    this.#onError = options.onError;
+    this.#context = {
+      endpoint,
+      clock: driver.clock,
+      model,
+      devices,
+      registrations: new Registrations(),
+      observations: new ObservationTable(),
+      counters: newServerCounters(),
+      timeout,
+      emit: (event) => this.#emit(event),
+      changed: () => driver.changed(),
+    };
+    this.#registration = new RegistrationService(this.#context);
+    this.#operations = new OperationService(this.#context, (id, result) => this.#finished(id, result));
+    this.#detach = [endpoint.route('rd', this.#registration, name)];
+    try {
+      this.#detach.push(endpoint.route('dp', new SendService(this.#context), name));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.#detach.push(endpoint.observeReports((report) => this.#operations.report(report)));
+    driver.attach(this.#registration);
+  }
+
+  subscribe(listener: (event: ServerEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  registrations(): Registration[] {
+    return this.#context.registrations.list();
+  }
+
+  registration(endpoint: string): Registration | undefined {
+    return this.#context.registrations.byEndpoint(endpoint)?.registration;
+  }
+
+  observations(endpoint: string): Observation[] {
+    const registration = this.registration(endpoint);
+    return registration ? this.#context.observations.of(registration.id) : [];
+  }
+
+  /** Never rejects; exactly one result. */
+  perform(endpoint: string, operation: Operation, options: OperationOptions = {}): Promise<OperationResult> {
+    return new Promise((resolve) => {
+      const { id, failed } = this.#operations.start(endpoint, operation, options);
+      if (failed) resolve(failed);
+      else this.#results.set(id, resolve);
+    });
+  }
+
+  counters(): Readonly<ServerCounters> & { registrations: number; observations: number; pendingOperations: number } {
+    const { counters, registrations, observations } = this.#context;
+    return { ...counters, registrations: registrations.size, observations: observations.size, pendingOperations: this.#operations.pending };
+  }
+
+  /** Takes over new settings without touching registrations; they bind a device at its next message. */
+  configure(settings: { readonly devices: DeviceTable; readonly timeout: number }): void {
+    this.#context.devices = settings.devices;
+    this.#context.timeout = settings.timeout;
+  }
+
+  close(): void {
+    for (const detach of this.#detach) detach();
+    this.#driver.detach(this.#registration);
+  }
+
+  #finished(id: number, result: OperationResult): void {
+    const resolve = this.#results.get(id);
+    this.#results.delete(id);
+    resolve?.(result);
+  }
+
+  #emit(event: ServerEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#context.counters.internalErrors++;
+        this.#onError(error);
+      }
+    }
+  }
+}
+
+function newServerCounters(): ServerCounters {
+  return {
+    registers: 0,
+    updates: 0,
+    deregisters: 0,
+    expirations: 0,
+    refused: 0,
+    sends: 0,
+    notifications: 0,
+    undecodable: 0,
+    operations: 0,
+    internalErrors: 0,
+  };
+}

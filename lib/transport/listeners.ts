@@ -1,0 +1,69 @@
+/**
+ * The sockets of this process. Several servers may share a port, each with its own routes; a port stays open while
+ * anybody uses it. The table lives on `globalThis`, because Node-RED may load two copies of this package.
+ */
+export interface Listener {
+  /** Opens the sockets; rejects with the system's error. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Entry {
+  readonly listener: Listener;
+  readonly opened: Promise<void>;
+  users: number;
+  /** Pending close: a new user waits for it before it binds again. */
+  closing?: Promise<void>;
+}
+
+const TABLE = Symbol.for('@node-red-lwm2m/listeners/1');
+
+function table(): Map<string, Entry> {
+  const global = globalThis as { [TABLE]?: Map<string, Entry> };
+  return (global[TABLE] ??= new Map());
+}
+
+/** One key per socket address. Port 0 is a different socket every time, so its key must be made unique by the caller. */
+export function listenerKey(host: string | undefined, port: number): string {
+  return `${host ? (host.includes(':') ? 'udp6' : 'udp4') : 'udp'}|${host ?? '*'}|${port}`;
+}
+
+/**
+ * The listener under `key`, created on first use. Resolves once it is open; a failure to open is everybody's and leaves
+ * no entry behind.
+ */
+export async function acquireListener<L extends Listener>(key: string, create: () => L): Promise<L> {
+  const listeners = table();
+  const existing = listeners.get(key);
+  if (existing?.closing) {
+    await existing.closing;
+    return acquireListener(key, create);
+  }
+  let entry = existing;
+  if (!entry) {
+    const listener = create();
+    entry = { listener, opened: listener.open(), users: 0 };
+    listeners.set(key, entry);
+  }
+  entry.users++;
+  try {
+    await entry.opened;
+  } catch (error) {
+    if (listeners.get(key) === entry) listeners.delete(key);
+    throw error;
+  }
+  return entry.listener as L;
+}
+
+/** Gives one use back; the last one closes the sockets, and the promise waits for that. */
+export async function releaseListener(key: string): Promise<void> {
+  const listeners = table();
+  const entry = listeners.get(key);
+  if (!entry) return;
+  if (entry.closing) return entry.closing;
+  if (--entry.users > 0) return;
+  entry.closing = entry.listener.close().finally(() => {
+    if (listeners.get(key) === entry) listeners.delete(key);
+  });
+  await entry.closing;
+}

@@ -1,0 +1,183 @@
+import dgram from 'node:dgram';
+import dns from 'node:dns';
+import net from 'node:net';
+import { NO_IDENTITY } from './identity';
+import type { Peer, Transport, TransportSink } from './types';
+
+export interface UdpOptions {
+  /** 0 = any free port. */
+  readonly port: number;
+  /** A local address or host name; blank = all addresses, IPv4 and IPv6. */
+  readonly host?: string | undefined;
+  /** SO_RCVBUF in bytes; the system may cap it. */
+  readonly receiveBuffer?: number | undefined;
+}
+
+/** Remembered routes: two generations of this many peers each bound the memory without a timer. */
+const PEER_CACHE = 65_536;
+/** RFC 7252 4.6: a message that fits this is not fragmented on any sane path. */
+const MAX_MESSAGE = 1152;
+/** Codes with which a machine without IPv6 refuses an IPv6 socket. */
+const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
+const PORT_0_ATTEMPTS = 8;
+
+/**
+ * Addresses need no look-up: answering at once saves dgram a turn of the loop for every datagram sent.
+ * The signature is `dns.lookup`'s as dgram calls it.
+ */
+function lookup(
+  hostname: string,
+  options: dns.LookupOneOptions,
+  callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  const family = net.isIP(hostname);
+  if (family !== 0) callback(null, hostname, family);
+  else dns.lookup(hostname, options, callback);
+}
+
+/**
+ * Plain UDP: one socket for IPv4 and one for IPv6, on the same port, both server and client at once.
+ * Never throws on traffic; what it does not pass on it counts.
+ */
+export class UdpTransport implements Transport {
+  readonly maxMessage = MAX_MESSAGE;
+  readonly counters = { datagramsReceived: 0, datagramsSent: 0, sendErrors: 0, socketErrors: 0, invalidSource: 0 };
+  readonly #options: UdpOptions;
+  readonly #sink: TransportSink;
+  #sockets: dgram.Socket[] = [];
+  #ipv4: dgram.Socket | undefined;
+  #ipv6: dgram.Socket | undefined;
+  #young = new Map<string, Peer>();
+  #old = new Map<string, Peer>();
+
+  constructor(options: UdpOptions, sink: TransportSink) {
+    this.#options = options;
+    this.#sink = sink;
+  }
+
+  /** The bound port; 0 before `open` and after `close`. */
+  get port(): number {
+    try {
+      return this.#sockets[0]?.address().port ?? 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL ...). */
+  async open(): Promise<void> {
+    const { port, host } = this.#options;
+    if (host) {
+      const family = net.isIP(host) || (await dns.promises.lookup(host)).family;
+      this.#take(family === 6 ? 'udp6' : 'udp4', await this.#bind(family === 6 ? 'udp6' : 'udp4', port, host));
+      return;
+    }
+    for (let attempt = 1; ; attempt++) {
+      const ipv4 = await this.#bind('udp4', port, '0.0.0.0');
+      try {
+        const ipv6 = await this.#bind('udp6', ipv4.address().port, '::');
+        this.#take('udp4', ipv4);
+        this.#take('udp6', ipv6);
+        return;
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? '';
+        if (NO_IPV6.has(code)) {
+          this.#take('udp4', ipv4);
+          return;
+        }
+        await new Promise<void>((closed) => ipv4.close(() => closed()));
+        // A free IPv4 port may be taken on IPv6: with port 0, another one will do.
+        if (port !== 0 || code !== 'EADDRINUSE' || attempt >= PORT_0_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const sockets = this.#sockets;
+    this.#sockets = [];
+    this.#ipv4 = this.#ipv6 = undefined;
+    this.#young.clear();
+    this.#old.clear();
+    await Promise.all(sockets.map((socket) => new Promise<void>((closed) => socket.close(() => closed()))));
+  }
+
+  /** Whether the open sockets keep the process alive. */
+  keepAlive(on: boolean): void {
+    for (const socket of this.#sockets) {
+      if (on) socket.ref();
+      else socket.unref();
+    }
+  }
+
+  send(data: Uint8Array, peer: Peer): void {
+    const socket = peer.address.includes(':') ? this.#ipv6 : this.#ipv4;
+    if (!socket) {
+      this.counters.sendErrors++;
+      return;
+    }
+    try {
+      this.counters.datagramsSent++;
+      socket.send(data, peer.port, peer.address, this.#sent);
+    } catch {
+      this.counters.sendErrors++;
+    }
+  }
+
+  readonly #sent = (error: Error | null): void => {
+    if (error) this.counters.sendErrors++;
+  };
+
+  #bind(type: 'udp4' | 'udp6', port: number, address: string): Promise<dgram.Socket> {
+    const recvBufferSize = this.#options.receiveBuffer;
+    return new Promise((resolve, reject) => {
+      const socket = dgram.createSocket({
+        type,
+        lookup: lookup as never,
+        ipv6Only: type === 'udp6',
+        ...(recvBufferSize ? { recvBufferSize } : {}),
+      });
+      socket.once('error', (error) => {
+        socket.removeAllListeners();
+        // A failed bind has closed the handle already on some systems; closing twice throws.
+        try {
+          socket.close();
+        } catch {
+          // it is closed, which is what we want
+        }
+        reject(error);
+      });
+      socket.bind({ port, address, exclusive: true }, () => {
+        socket.removeAllListeners('error');
+        resolve(socket);
+      });
+    });
+  }
+
+  #take(type: 'udp4' | 'udp6', socket: dgram.Socket): void {
+    this.#sockets.push(socket);
+    if (type === 'udp4') this.#ipv4 = socket;
+    else this.#ipv6 = socket;
+    // ICMP errors of earlier sends may surface here; the socket stays usable.
+    socket.on('error', () => this.counters.socketErrors++);
+    socket.on('message', (data, from) => {
+      this.counters.datagramsReceived++;
+      // Nothing can be answered to port 0, and sending there throws.
+      if (from.port === 0) this.counters.invalidSource++;
+      else this.#sink.receive(data, this.peer(from.address, from.port));
+    });
+  }
+
+  /** The route to an address; the same object as long as it is in the cache. */
+  peer(address: string, port: number): Peer {
+    const key = `udp|${address}|${port}`;
+    let peer = this.#young.get(key);
+    if (peer) return peer;
+    peer = this.#old.get(key) ?? { key, address, port, identity: NO_IDENTITY, transport: this };
+    if (this.#young.size >= PEER_CACHE) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, peer);
+    return peer;
+  }
+}
