@@ -10,6 +10,8 @@ export interface CodecContext {
   readonly versions?: ReadonlyMap<number, string>;
   /** Seconds since 1970, for relative times; default: the current time is not consulted and relative times stay relative to 0. */
   readonly now?: number;
+  /** The client's alternate path, e.g. "/lwm2m" (Transport TS 1.1.1 6.4.1): SenML names begin with it. Default none. */
+  readonly rootPath?: string;
 }
 
 /** One content format: bytes to nodes and back. Pure; throws only `DecodeError` and `EncodeError`. */
