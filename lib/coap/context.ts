@@ -1,10 +1,13 @@
-import { Deadlines, type Deadline } from '../transport/deadlines';
+import type { Deadline, Deadlines } from '../transport/deadlines';
+import type { Random } from '../transport/random';
 import type { Peer } from '../transport/types';
 import type { Confirmable } from './reliability';
-import type { Incoming, Served, Upload } from './incoming';
-import type { Exchange } from './outgoing';
+import type { Exchange } from './exchange';
+import type { Incoming } from './incoming';
+import type { Upload } from './incoming-body';
 import type { CoapParams } from './params';
 import type { PeerState, PeerTable } from './peers';
+import type { Served } from './served-body';
 import type { IncomingRequest, ObservationReport, Outcome } from './types';
 
 /** What the core hands back. Called from inside `receive`, `advance` and the commands; may call commands in turn. */
@@ -15,13 +18,6 @@ export interface CoapSink {
   request(request: IncomingRequest): void;
   outcome(id: number, outcome: Outcome): void;
   observation(report: ObservationReport): void;
-}
-
-/** Randomness, injected so that tests can repeat a run. */
-export interface Random {
-  bytes(count: number): Uint8Array;
-  /** 0 <= x < 1. */
-  float(): number;
 }
 
 /** What waits for its time. */
@@ -50,6 +46,8 @@ export interface CoapCounters {
   requestsSent: number;
   notifications: number;
   staleNotifications: number;
+  /** Block-wise notifications whose later blocks could not be fetched. */
+  lostNotifications: number;
 }
 
 export function newCounters(): CoapCounters {
@@ -68,6 +66,7 @@ export function newCounters(): CoapCounters {
     requestsSent: 0,
     notifications: 0,
     staleNotifications: 0,
+    lostNotifications: 0,
   };
 }
 
@@ -81,8 +80,18 @@ export interface CoapContext {
   readonly peers: PeerTable;
   /** Bytes held in unfinished uploads, unfetched answers and unfinished downloads. */
   bodyBytes: number;
+  /** Blocks those bytes are held in: each costs memory of its own, which small blocks make the larger part. */
+  bodyBlocks: number;
   /** Monotonic ms of the call in progress. */
   now: number;
+}
+
+/** What holding one block costs beside its bytes, measured. */
+const BLOCK_OVERHEAD = 256;
+
+/** Whether one more block would go over the limit on unfinished bodies of all peers together. */
+export function bodiesFull(context: CoapContext, bytes: number): boolean {
+  return context.bodyBytes + bytes + (context.bodyBlocks + 1) * BLOCK_OVERHEAD > context.params.maxBodies;
 }
 
 export function transmit(context: CoapContext, data: Uint8Array, peer: Peer): void {

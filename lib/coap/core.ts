@@ -1,15 +1,19 @@
 import { Deadlines } from '../transport/deadlines';
+import type { Random } from '../transport/random';
 import type { Core, Peer } from '../transport/types';
 import { isRequest, isResponse } from './codes';
-import { newCounters, transmit, type CoapContext, type CoapCounters, type CoapSink, type Random, type Timer } from './context';
+import { newCounters, transmit, type CoapContext, type CoapCounters, type CoapSink, type Timer } from './context';
+import { toResponse } from './exchange';
 import { IncomingRequests } from './incoming';
+import { dropUpload } from './incoming-body';
 import { encodeEmpty, isFormatError, parseMessage } from './message';
 import { Observations } from './observe';
 import { recognise } from './options';
-import { OutgoingRequests, toResponse } from './outgoing';
+import { OutgoingRequests } from './outgoing';
 import { DEFAULT_PARAMS, type CoapParams } from './params';
 import { newPeerState, PeerTable, type PeerState } from './peers';
 import { findSeen, remember, retransmit, sendReset, settleConfirmable } from './reliability';
+import { dropServed } from './served-body';
 import { tokenKey } from './tokens';
 import { Type, type Message, type RequestSpec, type ResponseSpec } from './types';
 
@@ -46,6 +50,7 @@ export class CoapCore implements Core {
         randomMid: () => Math.floor(random.float() * 0x10000),
       }),
       bodyBytes: 0,
+      bodyBlocks: 0,
       now: options.now,
     };
     this.#observations = new Observations(this.#context, {
@@ -132,10 +137,11 @@ export class CoapCore implements Core {
     if (from.key === to.key) return;
     const old = this.#context.peers.find(from.key);
     if (!old) return;
-    const state = this.#context.peers.use(to, now);
+    const state = this.#context.peers.heard(to, now);
     if (!state) return;
-    this.#observations.move(old, state);
+    // In this order: what is given up with the observations must not let waiting requests go to the old route.
     this.#outgoing.moveQueue(old, state);
+    this.#observations.move(old, state);
   }
 
   /** The route is gone: exchanges end; observations stay, for they belong to the device. */
@@ -150,10 +156,8 @@ export class CoapCore implements Core {
   /** Ends every exchange with the reason `closed`. The core is not used afterwards. */
   close(now: number): void {
     this.#context.now = now;
-    for (const state of [...this.#context.peers.values()]) {
-      this.#outgoing.failAll(state, 'closed', 'the server is closing');
-      this.#abandon(state);
-    }
+    this.#outgoing.close('the server is closing');
+    for (const state of this.#context.peers.values()) this.#abandon(state);
     this.#context.peers.clear();
     this.#context.deadlines.clear();
   }
@@ -183,10 +187,10 @@ export class CoapCore implements Core {
         this.#outgoing.expire(timer.exchange);
         return;
       case 'upload':
-        this.#incoming.dropUpload(timer.state, timer.key, timer.upload);
+        dropUpload(this.#context, timer.state, timer.key, timer.upload);
         return;
       case 'served':
-        this.#incoming.dropServed(timer.state, timer.key, timer.served);
+        dropServed(this.#context, timer.state, timer.key, timer.served);
         return;
       default:
         timer satisfies never;
@@ -206,7 +210,7 @@ export class CoapCore implements Core {
       counters.unmatched++;
       return;
     }
-    peers.use(peer, now);
+    peers.heard(peer, now);
     const { exchange } = confirmable;
     if (message.type === Type.RST) {
       if (message.code !== 0) return;
@@ -253,7 +257,7 @@ export class CoapCore implements Core {
       }
       return;
     }
-    context.peers.use(peer, context.now);
+    context.peers.heard(peer, context.now);
     const acknowledgement = message.type === Type.CON ? encodeEmpty(Type.ACK, message.mid) : null;
     remember(context, existing, message.mid, acknowledgement);
     if (acknowledgement) transmit(context, acknowledgement, peer);

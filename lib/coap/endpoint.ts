@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { Driver } from '../transport/driver';
+import { systemRandom, type Random } from '../transport/random';
 import type { Peer, TransportSink } from '../transport/types';
 import { Code } from './codes';
-import type { CoapCounters, CoapSink, Random } from './context';
+import type { CoapCounters, CoapSink } from './context';
 import { CoapCore } from './core';
 import type { CoapParams } from './params';
 import type { IncomingRequest, ObservationReport, Outcome, RequestSpec, ResponseSpec } from './types';
@@ -26,11 +26,6 @@ export interface CoapEndpointOptions {
   readonly onError: (error: unknown) => void;
 }
 
-const systemRandom: Random = {
-  bytes: (count) => randomBytes(count),
-  float: () => randomBytes(4).readUInt32LE(0) / 0x1_0000_0000,
-};
-
 /**
  * A CoAP endpoint at work: the core, driven by a clock and fed by transports. Server and client on the same port.
  * Errors thrown by handlers and callbacks are reported to `onError` and go no further.
@@ -42,6 +37,7 @@ export class CoapEndpoint implements TransportSink {
   readonly #resources = new Map<string, { readonly resource: Resource; readonly owner: string }>();
   readonly #callbacks = new Map<number, (outcome: Outcome) => void>();
   readonly #observers = new Set<(report: ObservationReport) => void>();
+  #closed = false;
 
   constructor(options: CoapEndpointOptions) {
     const { driver, onError, params, random = systemRandom } = options;
@@ -79,6 +75,7 @@ export class CoapEndpoint implements TransportSink {
   }
 
   receive(data: Buffer, peer: Peer): void {
+    if (this.#closed) return;
     try {
       this.#core.receive(data, peer, this.#driver.clock.now());
     } catch (error) {
@@ -94,6 +91,10 @@ export class CoapEndpoint implements TransportSink {
 
   /** `done` is called once, later, never from within this call. Returns a name for `cancel`. */
   request(peer: Peer, spec: RequestSpec, done: (outcome: Outcome) => void): number {
+    if (this.#closed) {
+      queueMicrotask(() => this.#guard(() => done({ kind: 'failed', reason: 'closed', detail: 'the server is closed' })));
+      return 0;
+    }
     const id = this.#core.request(peer, spec, this.#driver.clock.now());
     this.#callbacks.set(id, done);
     this.#driver.changed();
@@ -111,11 +112,14 @@ export class CoapEndpoint implements TransportSink {
   }
 
   forgetObservation(peer: Peer, token: Uint8Array): boolean {
-    return this.#core.forgetObservation(peer, token, this.#driver.clock.now());
+    const known = this.#core.forgetObservation(peer, token, this.#driver.clock.now());
+    this.#driver.changed();
+    return known;
   }
 
   adoptObservation(peer: Peer, token: Uint8Array, spec: RequestSpec): void {
     this.#core.adoptObservation(peer, token, spec, this.#driver.clock.now());
+    this.#driver.changed();
   }
 
   rebind(from: Peer, to: Peer): void {
@@ -123,7 +127,9 @@ export class CoapEndpoint implements TransportSink {
     this.#driver.changed();
   }
 
+  /** Ends every request with the reason `closed`, those asked for from now on too. */
   close(): void {
+    this.#closed = true;
     this.#guard(() => this.#core.close(this.#driver.clock.now()));
     this.#driver.detach(this.#core);
     this.#resources.clear();

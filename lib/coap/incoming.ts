@@ -1,11 +1,13 @@
 import type { Deadline } from '../transport/deadlines';
 import type { Peer } from '../transport/types';
-import { Code, isSuccess } from './codes';
+import { Code } from './codes';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
+import { assemble, dropUpload, transferKey } from './incoming-body';
 import { encodeEmpty, encodeMessage } from './message';
 import { blockOption, findBlock, findOption, findTexts, findUint, OptionNumber, recognise, uintOption, type Block } from './options';
 import type { PeerState, Seen } from './peers';
 import { findSeen, remember, sendConfirmable, takeMid } from './reliability';
+import { dropServed, keepServed, servedBlock, type Answer } from './served-body';
 import { Type, type Message, type Option, type ResponseSpec } from './types';
 
 /** A request whose answer is due. */
@@ -18,7 +20,6 @@ export interface Incoming {
   readonly block1: Block | undefined;
   /** Largest block of the answer. */
   readonly blockSize: number;
-  readonly servedKey: string;
   /** RFC 7967 bits: answers of these classes are not wanted. */
   readonly noResponse: number;
   /** An Empty acknowledgement has gone out. */
@@ -26,22 +27,8 @@ export interface Incoming {
   timer: Deadline<Timer> | null;
 }
 
-/** A body coming in by Block1 (RFC 7959 2.3). */
-export interface Upload {
-  readonly chunks: Uint8Array[];
-  length: number;
-  timer: Deadline<Timer> | null;
-}
-
-/** An answer too large for one message, kept for the requests for its later blocks (RFC 7959 2.4). */
-export interface Served {
-  readonly code: number;
-  readonly options: readonly Option[];
-  readonly payload: Uint8Array;
-  timer: Deadline<Timer> | null;
-}
-
 const EMPTY = Buffer.alloc(0);
+const NONE: readonly Option[] = [];
 
 /** Server side of the engine: from a request on the wire to the handler, and from its answer to the wire. */
 export class IncomingRequests {
@@ -65,7 +52,7 @@ export class IncomingRequests {
       if (badCritical === undefined || message.type === Type.CON) this.#refuse(peer, message, refusal);
       return;
     }
-    const state = context.peers.use(peer, context.now);
+    const state = context.peers.heard(peer, context.now);
     if (!state) {
       context.counters.overloaded++;
       return;
@@ -83,15 +70,23 @@ export class IncomingRequests {
       this.#refuse(peer, message, Code.BAD_REQUEST);
       return;
     }
-    const key = transferKey(message.code, known);
     if (block2 && block2.num > 0) {
-      this.#serveBlock(state, message, key, block2);
+      const answer = servedBlock(context, state, transferKey(message.code, message.options), block2);
+      this.#answerNow(state, message, typeof answer === 'number' ? { code: answer, options: NONE, payload: EMPTY } : answer);
+      return;
+    }
+    // More than can be told from their repetitions: the excess of a peer that does not wait for answers.
+    if (state.pending + (state.confirmables?.size ?? 0) >= context.params.maxSeen) {
+      this.#refuse(peer, message, Code.SERVICE_UNAVAILABLE);
       return;
     }
     let { payload } = message;
     if (block1) {
-      const whole = this.#assemble(state, message, key, block1);
-      if (whole === undefined) return;
+      const whole = assemble(context, state, transferKey(message.code, message.options), block1, payload);
+      if (typeof whole === 'number') {
+        this.#answerNow(state, message, this.#blockAnswer(whole, block1));
+        return;
+      }
       payload = whole;
     }
     const query = findTexts(known, OptionNumber.URI_QUERY);
@@ -102,7 +97,6 @@ export class IncomingRequests {
       seen: remember(context, state, message.mid, null),
       block1,
       blockSize: Math.min(block2?.size ?? context.params.blockSize, context.params.blockSize),
-      servedKey: key,
       noResponse: findUint(known, OptionNumber.NO_RESPONSE) ?? 0,
       acknowledged: false,
       timer: null,
@@ -146,7 +140,8 @@ export class IncomingRequests {
     if (spec.contentFormat !== undefined) options.push(uintOption(OptionNumber.CONTENT_FORMAT, spec.contentFormat));
     let payload = spec.payload ?? EMPTY;
     if (payload.length > incoming.blockSize) {
-      this.#keep(state, incoming.servedKey, { code: spec.code, options: [...options], payload, timer: null });
+      const key = transferKey(message.code, message.options);
+      keepServed(this.#context, state, key, { code: spec.code, options: [...options], payload, timer: null });
       const block = { num: 0, more: true, size: incoming.blockSize };
       options.push(blockOption(OptionNumber.BLOCK2, block), uintOption(OptionNumber.SIZE2, payload.length));
       payload = payload.subarray(0, incoming.blockSize);
@@ -162,22 +157,10 @@ export class IncomingRequests {
     this.#acknowledge(incoming);
   }
 
-  dropUpload(state: PeerState, key: string, upload: Upload): void {
-    upload.timer = clearTimer(this.#context, upload.timer);
-    this.#context.bodyBytes -= upload.length;
-    if (state.uploads?.get(key) === upload) state.uploads.delete(key);
-  }
-
-  dropServed(state: PeerState, key: string, served: Served): void {
-    served.timer = clearTimer(this.#context, served.timer);
-    this.#context.bodyBytes -= served.payload.length;
-    if (state.served?.get(key) === served) state.served.delete(key);
-  }
-
   /** Frees what belongs to one peer. */
   gone(state: PeerState): void {
-    for (const [key, upload] of state.uploads ?? []) this.dropUpload(state, key, upload);
-    for (const [key, served] of state.served ?? []) this.dropServed(state, key, served);
+    for (const [key, upload] of state.uploads ?? []) dropUpload(this.#context, state, key, upload);
+    for (const [key, served] of state.served ?? []) dropServed(this.#context, state, key, served);
     if (state.pending === 0) return;
     for (const incoming of this.#pending.values()) {
       if (incoming.state !== state) continue;
@@ -207,123 +190,36 @@ export class IncomingRequests {
   }
 
   /** Sends a piggybacked (or Non-confirmable) answer and returns its bytes. */
-  #reply(peer: Peer, message: Message, mid: number, answer: { code: number; options: readonly Option[]; payload: Uint8Array }): Buffer {
+  #reply(peer: Peer, message: Message, mid: number, answer: Answer): Buffer {
     const type = message.type === Type.CON ? Type.ACK : Type.NON;
     const bytes = encodeMessage({ type, mid, token: message.token, ...answer });
     transmit(this.#context, bytes, peer);
     return bytes;
   }
 
-  /** An answer of the engine itself. Asked again it would be the same, so nothing is remembered. */
-  #refuse(peer: Peer, message: Message, code: number, options: readonly Option[] = []): void {
+  /** A refusal that keeps no state: asked again it would be the same, so nothing is remembered. */
+  #refuse(peer: Peer, message: Message, code: number): void {
     const mid = message.type === Type.CON ? message.mid : Math.floor(this.#context.random.float() * 0x10000);
-    this.#reply(peer, message, mid, { code, options, payload: EMPTY });
+    this.#reply(peer, message, mid, { code, options: NONE, payload: EMPTY });
   }
 
-  /** Adds one block; returns the whole body after the last one. */
-  #assemble(state: PeerState, message: Message, key: string, block: Block): Uint8Array | undefined {
-    const context = this.#context;
-    const { maxBody, maxBodies, maxTransfers, exchangeLifetime } = context.params;
-    const { payload } = message;
-    const { peer } = state;
-    let upload = state.uploads?.get(key);
-    if (block.num === 0) {
-      // Number 0 always starts anew (RFC 7959 2.5).
-      if (upload) this.dropUpload(state, key, upload);
-      if (!block.more) return payload;
-      upload = { chunks: [], length: 0, timer: null };
-      const uploads = (state.uploads ??= new Map());
-      for (const [oldKey, old] of uploads) {
-        if (uploads.size < maxTransfers) break;
-        this.dropUpload(state, oldKey, old);
-      }
-      uploads.set(key, upload);
-    }
-    if (!upload || block.num * block.size !== upload.length) {
-      this.#refuse(peer, message, Code.REQUEST_ENTITY_INCOMPLETE);
-      return undefined;
-    }
-    if (payload.length > block.size || (block.more && payload.length !== block.size)) {
-      this.dropUpload(state, key, upload);
-      this.#refuse(peer, message, Code.BAD_REQUEST);
-      return undefined;
-    }
-    if (upload.length + payload.length > maxBody || context.bodyBytes + payload.length > maxBodies) {
-      this.dropUpload(state, key, upload);
-      this.#refuse(peer, message, Code.REQUEST_ENTITY_TOO_LARGE, [uintOption(OptionNumber.SIZE1, maxBody)]);
-      return undefined;
-    }
-    // A copy: a view would keep the whole datagram alive.
-    upload.chunks.push(Uint8Array.prototype.slice.call(payload));
-    upload.length += payload.length;
-    context.bodyBytes += payload.length;
-    upload.timer = clearTimer(context, upload.timer);
-    if (!block.more) {
-      const whole = Buffer.concat(upload.chunks, upload.length);
-      this.dropUpload(state, key, upload);
-      return whole;
-    }
-    upload.timer = context.deadlines.add(context.now + exchangeLifetime, { kind: 'upload', state, key, upload });
-    const seen = remember(context, state, message.mid, null);
-    const size = Math.min(block.size, context.params.blockSize);
-    const options = [blockOption(OptionNumber.BLOCK1, { num: block.num, more: true, size })];
-    const mid = message.type === Type.CON ? message.mid : takeMid(state);
-    seen.reply = this.#reply(peer, message, mid, { code: Code.CONTINUE, options, payload: EMPTY });
-    return undefined;
-  }
-
-  #keep(state: PeerState, key: string, served: Served): void {
-    const all = (state.served ??= new Map());
-    const previous = all.get(key);
-    if (previous) this.dropServed(state, key, previous);
-    for (const [oldKey, old] of all) {
-      if (all.size < this.#context.params.maxTransfers) break;
-      this.dropServed(state, oldKey, old);
-    }
-    all.set(key, served);
-    this.#context.bodyBytes += served.payload.length;
-    this.#extend(state, key, served);
-  }
-
-  #extend(state: PeerState, key: string, served: Served): void {
-    served.timer = clearTimer(this.#context, served.timer);
-    const at = this.#context.now + this.#context.params.exchangeLifetime;
-    served.timer = this.#context.deadlines.add(at, { kind: 'served', state, key, served });
-  }
-
-  #serveBlock(state: PeerState, message: Message, key: string, block: Block): void {
-    const served = state.served?.get(key);
-    const size = Math.min(block.size, this.#context.params.blockSize);
-    const offset = block.num * block.size;
-    if (!served || offset >= served.payload.length) {
-      this.#refuse(state.peer, message, served ? Code.BAD_REQUEST : Code.REQUEST_ENTITY_INCOMPLETE);
-      return;
-    }
-    const end = offset + size;
-    const more = end < served.payload.length;
-    this.#extend(state, key, served);
-    const options = [...served.options, blockOption(OptionNumber.BLOCK2, { num: offset / size, more, size })];
+  /** An answer of the engine itself that changes or uses what is kept: a repetition gets the same bytes. */
+  #answerNow(state: PeerState, message: Message, answer: Answer): void {
     const seen = remember(this.#context, state, message.mid, null);
     const mid = message.type === Type.CON ? message.mid : takeMid(state);
-    seen.reply = this.#reply(state.peer, message, mid, { code: served.code, options, payload: served.payload.subarray(offset, end) });
-    if (!more && isSuccess(served.code)) this.dropServed(state, key, served);
+    seen.reply = this.#reply(state.peer, message, mid, answer);
+  }
+
+  /** What a block of an unfinished body is answered (RFC 7959 2.3, 2.9). */
+  #blockAnswer(code: number, block: Block): Answer {
+    const { blockSize, maxBody } = this.#context.params;
+    const options: Option[] = [];
+    if (code === Code.CONTINUE) options.push(blockOption(OptionNumber.BLOCK1, { ...block, size: Math.min(block.size, blockSize) }));
+    if (code === Code.REQUEST_ENTITY_TOO_LARGE) options.push(uintOption(OptionNumber.SIZE1, maxBody));
+    return { code, options, payload: EMPTY };
   }
 }
 
 function isProxied(options: readonly Option[]): boolean {
   return findOption(options, OptionNumber.PROXY_URI) !== undefined || findOption(options, OptionNumber.PROXY_SCHEME) !== undefined;
-}
-
-/**
- * Names a block-wise transfer: method, URI and Request-Tag (RFC 7959 2.5, RFC 9175 3), never the token, which many
- * clients change with every block.
- */
-function transferKey(code: number, options: readonly Option[]): string {
-  let key = String(code);
-  for (const { number, value } of options) {
-    if (number === OptionNumber.URI_PATH || number === OptionNumber.URI_QUERY || number === OptionNumber.REQUEST_TAG) {
-      key += `|${number}:${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')}`;
-    }
-  }
-  return key;
 }

@@ -1,7 +1,7 @@
-import { isSuccess } from './codes';
+import { codeText, isSuccess } from './codes';
 import type { CoapContext } from './context';
+import type { Exchange } from './exchange';
 import { findBlock, OptionNumber, type Block } from './options';
-import type { Exchange } from './outgoing';
 import type { PeerState } from './peers';
 import { tokenKey } from './tokens';
 import type { IncomingResponse, RequestSpec } from './types';
@@ -18,7 +18,7 @@ export interface ObservedToken {
 
 /** What observations need of the client side. */
 export interface Collector {
-  collect(state: PeerState, spec: RequestSpec, first: IncomingResponse, block: Block): Exchange;
+  collect(state: PeerState, spec: RequestSpec, first: IncomingResponse, block: Block): Exchange | null;
   abandon(exchange: Exchange): void;
 }
 
@@ -37,7 +37,7 @@ export class Observations {
 
   /** An answer to a request with Observe 0 that carries the option makes an observation (RFC 7641 3.1). */
   established(exchange: Exchange, response: IncomingResponse): void {
-    if (exchange.spec.observe !== 0 || exchange.first !== null) return;
+    if (exchange.spec.observe !== 0) return;
     const { state, key } = exchange;
     if (!isSuccess(response.code) || response.observe === undefined) {
       this.forget(state, key);
@@ -92,7 +92,11 @@ export class Observations {
       this.#collector.abandon(observed.collecting);
       observed.collecting = null;
     }
-    if (block?.more && block.num === 0 && response.payload.length === block.size) {
+    if (block === null || (block && (block.num > 0 || (block.more && response.payload.length !== block.size)))) {
+      this.#lost(state, response.token, 'its first block is not one');
+      return;
+    }
+    if (block?.more) {
       const { path, query, options, payload, code, contentFormat, accept } = observed.spec;
       const spec: RequestSpec = {
         code,
@@ -117,6 +121,19 @@ export class Observations {
     if (!observed || observed.collecting !== exchange) return;
     observed.collecting = null;
     if (isSuccess(response.code)) this.#report(state, observed, { ...response, token: first.token, observe: first.observe });
+    else this.#lost(state, first.token, `its later blocks were refused with ${codeText(response.code)}`);
+  }
+
+  /** The rest of a notification could not be fetched. The next one tells the state anew. */
+  lost(exchange: Exchange): void {
+    this.#lost(exchange.state, exchange.notification!.token, 'its later blocks could not be fetched');
+    const observed = exchange.state.observations?.get(tokenKey(exchange.notification!.token));
+    if (observed?.collecting === exchange) observed.collecting = null;
+  }
+
+  #lost(state: PeerState, token: Uint8Array, detail: string): void {
+    this.#context.counters.lostNotifications++;
+    this.#context.sink.observation({ kind: 'lost', peer: state.peer, token, detail });
   }
 
   #report(state: PeerState, observed: ObservedToken, response: IncomingResponse): void {

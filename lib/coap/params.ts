@@ -15,7 +15,7 @@ export interface CoapParams {
   readonly blockSize: number;
   /** Largest body taken from a peer. */
   readonly maxBody: number;
-  /** Bytes of unfinished bodies, for all peers together. */
+  /** Bytes of unfinished bodies, for all peers together; every block counts for 256 bytes more than it has. */
   readonly maxBodies: number;
   /** Peers remembered at a time. */
   readonly maxPeers: number;

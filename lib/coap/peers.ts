@@ -1,8 +1,9 @@
 import type { Peer } from '../transport/types';
-import type { Served, Upload } from './incoming';
-import type { Exchange } from './outgoing';
+import type { Exchange } from './exchange';
+import type { Upload } from './incoming-body';
 import type { ObservedToken } from './observe';
 import type { Confirmable } from './reliability';
+import type { Served } from './served-body';
 
 /** A message id we have seen, and what we answered (null: nothing yet, or nothing to repeat). */
 export interface Seen {
@@ -97,7 +98,6 @@ export class PeerTable {
   use(peer: Peer, now: number): PeerState | undefined {
     let state = this.#states.get(peer.key);
     if (state) {
-      state.peer = peer;
       state.lastActive = now;
       if (this.#newest !== state) {
         this.#unlink(state);
@@ -109,6 +109,13 @@ export class PeerTable {
     state = newPeerState(peer, this.#options.randomMid(), now);
     this.#states.set(peer.key, state);
     this.#append(state);
+    return state;
+  }
+
+  /** As `use`, for a message from the peer: the route it came by is the one to answer by. */
+  heard(peer: Peer, now: number): PeerState | undefined {
+    const state = this.use(peer, now);
+    if (state) state.peer = peer;
     return state;
   }
 

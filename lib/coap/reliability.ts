@@ -1,7 +1,7 @@
 import type { Deadline } from '../transport/deadlines';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
+import type { Exchange } from './exchange';
 import { encodeEmpty } from './message';
-import type { Exchange } from './outgoing';
 import type { PeerState, Seen } from './peers';
 import { Type } from './types';
 

@@ -102,7 +102,9 @@ export type FailureReason =
   /** Too many requests wait for this peer or in all. */
   | 'busy';
 
-/** A notification, or the end of an observation. Plain data; the token names the observation together with the peer. */
+/** A notification, the loss of one, or the end of an observation. Plain data; the token names the observation together with the peer. */
 export type ObservationReport =
   | { readonly kind: 'notification'; readonly peer: Peer; readonly response: IncomingResponse }
-  | { readonly kind: 'ended'; readonly peer: Peer; readonly token: Uint8Array; readonly response: IncomingResponse };
+  | { readonly kind: 'ended'; readonly peer: Peer; readonly token: Uint8Array; readonly response: IncomingResponse }
+  /** A notification in blocks that could not be had whole; the observation goes on. */
+  | { readonly kind: 'lost'; readonly peer: Peer; readonly token: Uint8Array; readonly detail: string };

@@ -10,9 +10,11 @@ const MAX_TIMER = 2 ** 31 - 1;
 export function createRealClock(): Clock {
   let timer: NodeJS.Timeout | undefined;
   let armedFor = Infinity;
+  let call: () => void = () => undefined;
   const now = () => performance.now();
 
   function alarm(at: number, wake: () => void): void {
+    call = wake;
     if (timer !== undefined && at === armedFor) return;
     if (timer !== undefined) clearTimeout(timer);
     timer = undefined;
@@ -21,8 +23,8 @@ export function createRealClock(): Clock {
     const delay = Math.min(Math.max(Math.ceil(at - now()), 0), MAX_TIMER);
     timer = setTimeout(() => {
       timer = undefined;
-      if (now() < at) alarm(at, wake);
-      else wake();
+      if (now() < at) alarm(at, call);
+      else call();
     }, delay);
     timer.unref();
   }

@@ -19,13 +19,13 @@ interface Entry {
 const TABLE = Symbol.for('@node-red-lwm2m/listeners/1');
 
 function table(): Map<string, Entry> {
-  const global = globalThis as { [TABLE]?: Map<string, Entry> };
-  return (global[TABLE] ??= new Map());
+  const global = globalThis as unknown as Record<symbol, Map<string, Entry> | undefined>;
+  return (global[TABLE] ??= new Map<string, Entry>());
 }
 
 /** One key per socket address. Port 0 is a different socket every time, so its key must be made unique by the caller. */
 export function listenerKey(host: string | undefined, port: number): string {
-  return `${host ? (host.includes(':') ? 'udp6' : 'udp4') : 'udp'}|${host ?? '*'}|${port}`;
+  return host ? `${host.includes(':') ? 'udp6' : 'udp4'}|${host}|${port}` : `udp|*|${port}`;
 }
 
 /**
@@ -36,7 +36,8 @@ export async function acquireListener<L extends Listener>(key: string, create: (
   const listeners = table();
   const existing = listeners.get(key);
   if (existing?.closing) {
-    await existing.closing;
+    // Whether it could be closed is for those who close it; opening anew will show.
+    await existing.closing.catch(() => undefined);
     return acquireListener(key, create);
   }
   let entry = existing;
@@ -62,8 +63,18 @@ export async function releaseListener(key: string): Promise<void> {
   if (!entry) return;
   if (entry.closing) return entry.closing;
   if (--entry.users > 0) return;
-  entry.closing = entry.listener.close().finally(() => {
-    if (listeners.get(key) === entry) listeners.delete(key);
-  });
+  entry.closing = closeEntry(key, entry);
   await entry.closing;
+}
+
+/** Sockets that are still opening would open after a close: they are waited for. */
+async function closeEntry(key: string, entry: Entry): Promise<void> {
+  try {
+    await entry.opened.then(
+      () => entry.listener.close(),
+      () => undefined,
+    );
+  } finally {
+    if (table().get(key) === entry) table().delete(key);
+  }
 }

@@ -132,7 +132,7 @@ export class UdpTransport implements Transport {
     return new Promise((resolve, reject) => {
       const socket = dgram.createSocket({
         type,
-        lookup: lookup as never,
+        lookup,
         ipv6Only: type === 'udp6',
         ...(recvBufferSize ? { recvBufferSize } : {}),
       });

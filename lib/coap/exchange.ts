@@ -1,0 +1,95 @@
+import type { Deadline } from '../transport/deadlines';
+import type { Timer } from './context';
+import { findUint, OptionNumber } from './options';
+import type { PeerState } from './peers';
+import type { Confirmable } from './reliability';
+import { tokenKey } from './tokens';
+import type { FailureReason, IncomingResponse, Message, Option, RequestSpec } from './types';
+
+/** A request of ours from its call to its one outcome. */
+export interface Exchange {
+  readonly id: number;
+  state: PeerState;
+  readonly spec: RequestSpec;
+  /** Present when this collects the rest of a block-wise notification: reported as one, not as an outcome. */
+  readonly notification: IncomingResponse | null;
+  token: Uint8Array;
+  key: string;
+  phase: 'queued' | 'sent' | 'acknowledged';
+  /** When the first message of it left, for the round-trip time. */
+  sentAt: number;
+  holdsSlot: boolean;
+  confirmable: Confirmable | null;
+  timer: Deadline<Timer> | null;
+  blockSize: number;
+  /** Upload: bytes the peer has confirmed. */
+  offset: number;
+  restarts: number;
+  /** Not even queued, because too much waits already. */
+  refused: boolean;
+  /** The first answer to the whole request; its token and number are those of an observation it makes. */
+  begun: IncomingResponse | null;
+  /** Download: what has come so far; `first` gives code and options of the whole. */
+  first: IncomingResponse | null;
+  chunks: Uint8Array[];
+  received: number;
+}
+
+/** Why an exchange ends without an answer. */
+export interface Failure {
+  readonly reason: FailureReason;
+  readonly detail: string;
+}
+
+const MAX_RESTARTS = 3;
+
+export function newExchange(options: {
+  readonly id: number;
+  readonly state: PeerState;
+  readonly spec: RequestSpec;
+  readonly notification: IncomingResponse | null;
+  readonly token: Uint8Array;
+  readonly blockSize: number;
+  readonly now: number;
+}): Exchange {
+  const { id, state, spec, notification, token, blockSize, now } = options;
+  return {
+    id,
+    state,
+    spec,
+    notification,
+    token,
+    key: tokenKey(token),
+    phase: 'queued',
+    sentAt: now,
+    holdsSlot: false,
+    confirmable: null,
+    timer: null,
+    blockSize,
+    offset: 0,
+    restarts: 0,
+    refused: false,
+    begun: null,
+    first: null,
+    chunks: [],
+    received: 0,
+  };
+}
+
+export const failure = (reason: FailureReason, detail: string): Failure => ({ reason, detail });
+
+/** Block-wise transfers that do not fit together may begin anew a few times. */
+export function mayRestart(exchange: Exchange): boolean {
+  return exchange.restarts++ < MAX_RESTARTS;
+}
+
+export function toResponse(message: Message, options: readonly Option[]): IncomingResponse {
+  return {
+    code: message.code,
+    token: message.token,
+    contentFormat: findUint(options, OptionNumber.CONTENT_FORMAT),
+    observe: findUint(options, OptionNumber.OBSERVE),
+    options,
+    payload: message.payload,
+  };
+}

@@ -1,0 +1,75 @@
+import type { Deadline } from '../transport/deadlines';
+import { Code } from './codes';
+import { bodiesFull, clearTimer, type CoapContext, type Timer } from './context';
+import { OptionNumber, type Block } from './options';
+import type { PeerState } from './peers';
+import type { Option } from './types';
+
+/** A body coming in by Block1 (RFC 7959 2.3). */
+export interface Upload {
+  readonly chunks: Uint8Array[];
+  length: number;
+  timer: Deadline<Timer> | null;
+}
+
+/**
+ * Names a block-wise transfer: method, URI and Request-Tag (RFC 7959 2.5, RFC 9175 3), never the token, which many
+ * clients change with every block.
+ */
+export function transferKey(code: number, options: readonly Option[]): string {
+  let key = String(code);
+  for (const { number, value } of options) {
+    if (number === OptionNumber.URI_PATH || number === OptionNumber.URI_QUERY || number === OptionNumber.REQUEST_TAG) {
+      // With the length, so that no text in a segment looks like another segment.
+      key += `|${number}:${value.length}:${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')}`;
+    }
+  }
+  return key;
+}
+
+/** Adds one block: the whole body after the last one, else the code to answer, 2.31 or a refusal. */
+export function assemble(context: CoapContext, state: PeerState, key: string, block: Block, payload: Uint8Array): Uint8Array | number {
+  const { maxBody, maxTransfers, exchangeLifetime } = context.params;
+  let upload = state.uploads?.get(key);
+  if (block.num === 0) {
+    // Number 0 always starts anew (RFC 7959 2.5).
+    if (upload) dropUpload(context, state, key, upload);
+    if (!block.more) return payload;
+    upload = { chunks: [], length: 0, timer: null };
+    const uploads = (state.uploads ??= new Map<string, Upload>());
+    for (const [oldKey, old] of uploads) {
+      if (uploads.size < maxTransfers) break;
+      dropUpload(context, state, oldKey, old);
+    }
+    uploads.set(key, upload);
+  }
+  if (!upload || block.num * block.size !== upload.length) return Code.REQUEST_ENTITY_INCOMPLETE;
+  if (payload.length > block.size || (block.more && payload.length !== block.size)) {
+    dropUpload(context, state, key, upload);
+    return Code.BAD_REQUEST;
+  }
+  if (upload.length + payload.length > maxBody || bodiesFull(context, payload.length)) {
+    dropUpload(context, state, key, upload);
+    return Code.REQUEST_ENTITY_TOO_LARGE;
+  }
+  // A copy: a view would keep the whole datagram alive.
+  upload.chunks.push(Uint8Array.prototype.slice.call(payload));
+  upload.length += payload.length;
+  context.bodyBytes += payload.length;
+  context.bodyBlocks++;
+  upload.timer = clearTimer(context, upload.timer);
+  if (!block.more) {
+    const whole = Buffer.concat(upload.chunks, upload.length);
+    dropUpload(context, state, key, upload);
+    return whole;
+  }
+  upload.timer = context.deadlines.add(context.now + exchangeLifetime, { kind: 'upload', state, key, upload });
+  return Code.CONTINUE;
+}
+
+export function dropUpload(context: CoapContext, state: PeerState, key: string, upload: Upload): void {
+  upload.timer = clearTimer(context, upload.timer);
+  context.bodyBytes -= upload.length;
+  context.bodyBlocks -= upload.chunks.length;
+  if (state.uploads?.get(key) === upload) state.uploads.delete(key);
+}

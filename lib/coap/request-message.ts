@@ -1,0 +1,60 @@
+import { Code } from './codes';
+import type { Exchange } from './exchange';
+import { encodeMessage } from './message';
+import { blockOption, blockSizeFor, OptionNumber, textOption, uintOption } from './options';
+import type { CoapParams } from './params';
+import { Type, type Option, type RequestSpec } from './types';
+
+const EMPTY = Buffer.alloc(0);
+
+/** The largest block a request offers and asks for. */
+export function largestBlock(spec: RequestSpec, params: CoapParams): number {
+  return blockSizeFor(Math.min(spec.blockSize ?? params.blockSize, params.blockSize));
+}
+
+/** The next message of an exchange: a request, one block of its body, or the request for a later block of the answer. */
+export function encodeRequest(exchange: Exchange, mid: number, params: CoapParams): Buffer {
+  const { spec } = exchange;
+  return encodeMessage({
+    type: spec.confirmable === false ? Type.NON : Type.CON,
+    code: spec.code,
+    mid,
+    token: exchange.token,
+    options: requestOptions(exchange),
+    payload: requestPayload(exchange, params),
+  });
+}
+
+function requestOptions(exchange: Exchange): Option[] {
+  const { spec } = exchange;
+  const options: Option[] = spec.options ? [...spec.options] : [];
+  const fetching = exchange.first !== null;
+  // RFC 7959 3.4: Observe goes with the first message only; reading anew must not register a second time.
+  if (spec.observe !== undefined && exchange.begun === null) options.push(uintOption(OptionNumber.OBSERVE, spec.observe));
+  for (const segment of spec.path) options.push(textOption(OptionNumber.URI_PATH, segment));
+  for (const item of spec.query ?? []) options.push(textOption(OptionNumber.URI_QUERY, item));
+  if (spec.contentFormat !== undefined) options.push(uintOption(OptionNumber.CONTENT_FORMAT, spec.contentFormat));
+  // Later blocks repeat Accept, or some clients go on in another format.
+  const accept = spec.accept ?? (fetching ? exchange.first!.contentFormat : undefined);
+  if (accept !== undefined) options.push(uintOption(OptionNumber.ACCEPT, accept));
+  const length = spec.payload?.length ?? 0;
+  if (fetching) {
+    const num = exchange.received / exchange.blockSize;
+    options.push(blockOption(OptionNumber.BLOCK2, { num, more: false, size: exchange.blockSize }));
+  } else if (length > exchange.blockSize) {
+    const more = exchange.offset + exchange.blockSize < length;
+    options.push(blockOption(OptionNumber.BLOCK1, { num: exchange.offset / exchange.blockSize, more, size: exchange.blockSize }));
+    if (exchange.offset === 0) options.push(uintOption(OptionNumber.SIZE1, length));
+  } else if (spec.blockSize !== undefined && spec.code === Code.GET) {
+    options.push(blockOption(OptionNumber.BLOCK2, { num: 0, more: false, size: exchange.blockSize }));
+  }
+  return options;
+}
+
+function requestPayload(exchange: Exchange, params: CoapParams): Uint8Array {
+  const { spec, blockSize, offset } = exchange;
+  const payload = spec.payload ?? EMPTY;
+  // A body that went in blocks is not sent again for later blocks of the answer (RFC 7959 3.3).
+  if (exchange.first !== null) return offset === 0 && payload.length <= largestBlock(spec, params) ? payload : EMPTY;
+  return payload.length <= blockSize ? payload : payload.subarray(offset, offset + blockSize);
+}
