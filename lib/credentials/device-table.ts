@@ -73,7 +73,8 @@ export class DeviceTable {
 export function readDevicesFile(file: string): DeviceEntry[] {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
+    // Some editors begin a file with a byte order mark.
+    content = JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''));
   } catch (error) {
     throw new DeviceTableError(`The devices file "${file}" cannot be read: ${(error as Error).message}`);
   }

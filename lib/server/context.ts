@@ -35,6 +35,8 @@ export interface ServerContext {
   timeout: number;
   /** To be called only after the answer to the device is on the wire. */
   readonly emit: (event: ServerEvent) => void;
+  /** Ends the operations under way of a registration that is over. */
+  readonly endOperations: (registrationId: string, detail: string) => void;
   /** A due time may have moved. */
   readonly changed: () => void;
 }

@@ -1,4 +1,5 @@
 import { codecFor } from '../codec/index';
+import { samePath } from '../lwm2m/path';
 import type { DataNode } from '../lwm2m/types';
 import type { Registration } from './types';
 
@@ -33,10 +34,15 @@ function announced({ contentFormats }: Registration): number | undefined {
  * The format of a Write: as asked; else text for one plain value, which every client takes; else the best announced; else TLV,
  * the only format for several values that LwM2M 1.0 makes mandatory.
  */
-export function writeFormatFor(registration: Registration, nodes: readonly DataNode[], asked: number | undefined): number {
+export function writeFormatFor(
+  registration: Registration,
+  path: readonly number[],
+  nodes: readonly DataNode[],
+  asked: number | undefined,
+): number {
   if (asked !== undefined) return asked;
   const [first, ...others] = nodes;
-  const single = first !== undefined && others.length === 0 && first.path.length === 3 && first.value !== null;
+  const single = first !== undefined && others.length === 0 && samePath(first.path, path) && first.value !== null;
   if (single && first.type !== 'opaque') return ContentFormat.TEXT;
   const format = announced(registration);
   if (format !== undefined) return format;

@@ -23,8 +23,8 @@ const PARK_MS = 10_000;
 const TABLE = Symbol.for('@node-red-lwm2m/live-servers/1');
 
 function table(): Map<string, Live> {
-  const global = globalThis as { [TABLE]?: Map<string, Live> };
-  return (global[TABLE] ??= new Map());
+  const global = globalThis as unknown as Record<symbol, Map<string, Live> | undefined>;
+  return (global[TABLE] ??= new Map<string, Live>());
 }
 
 /** What a node holds of a live server. */

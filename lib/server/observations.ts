@@ -13,7 +13,7 @@ export class ObservationTable {
   add(observation: Observation): void {
     this.#byId.set(observation.id, observation);
     let own = this.#byRegistration.get(observation.registrationId);
-    if (!own) this.#byRegistration.set(observation.registrationId, (own = new Map()));
+    if (!own) this.#byRegistration.set(observation.registrationId, (own = new Map<string, Observation>()));
     own.set(observation.id, observation);
   }
 

@@ -1,42 +1,33 @@
-import { randomBytes } from 'node:crypto';
 import { codeText, isSuccess } from '../coap/codes';
-import type { FailureReason, IncomingResponse, ObservationReport, Outcome, RequestSpec } from '../coap/types';
+import type { IncomingResponse, ObservationReport, Outcome, RequestSpec } from '../coap/types';
 import { tokenKey } from '../coap/tokens';
 import { EncodeError } from '../codec/errors';
 import { decodePayload } from '../codec/index';
 import { DecodeError } from '../codec/errors';
 import { formatPath } from '../lwm2m/path';
 import type { DataNode } from '../lwm2m/types';
+import { systemRandom } from '../transport/random';
+import type { Peer } from '../transport/types';
 import type { ServerContext } from './context';
-import { operationRequest } from './operation-requests';
-import { resultName } from './results';
-import type { FailureCode, Observation, Operation, OperationOptions, OperationResult, Registration } from './types';
+import { observationRequest, operationRequest } from './operation-requests';
+import { diagnostic, failure, FAILURES, resultName } from './results';
+import type { Observation, Operation, OperationOptions, OperationResult, Registration } from './types';
 
 /** A command under way: plain data and the name of its CoAP exchange. */
 interface PendingOperation {
   readonly id: number;
   readonly endpoint: string;
   readonly registration: Registration;
+  /** The route the request took. */
+  readonly peer: Peer;
   readonly operation: Operation;
+  readonly accept: number | undefined;
   /** Hex of the token, where the operation is about an observation. */
   readonly observationId: string | undefined;
   exchange: number;
+  /** Observe: the last notification that came while the answer, in blocks, was still on its way. */
+  early?: ObservationReport;
 }
-
-const FAILURES: Record<FailureReason, FailureCode> = {
-  'no-ack': 'TIMEOUT_NO_ACK',
-  'no-response': 'TIMEOUT_NO_RESPONSE',
-  reset: 'RESET',
-  unreachable: 'UNREACHABLE',
-  cancelled: 'CANCELLED',
-  closed: 'CLOSED',
-  'too-large': 'TOO_LARGE',
-  protocol: 'BAD_RESPONSE',
-  busy: 'BUSY',
-};
-
-/** Bytes of a device's diagnostic text that are passed on. */
-const MAX_DIAGNOSTIC = 1024;
 
 /**
  * The device management and information reporting interfaces (Core TS 6.3, 6.4) towards one device at a time: an operation
@@ -46,6 +37,10 @@ export class OperationService {
   readonly #context: ServerContext;
   readonly #onResult: (id: number, result: OperationResult) => void;
   readonly #pending = new Map<number, PendingOperation>();
+  /** Those of one registration: they end with it. */
+  readonly #byRegistration = new Map<string, Set<PendingOperation>>();
+  /** Observe operations under way, by observation id. */
+  readonly #observing = new Map<string, PendingOperation>();
   #nextId = 1;
 
   constructor(context: ServerContext, onResult: (id: number, result: OperationResult) => void) {
@@ -65,21 +60,33 @@ export class OperationService {
     const entry = registrations.byEndpoint(endpoint);
     if (!entry) return { id, failed: failure('UNKNOWN_ENDPOINT', `No device with the endpoint name "${endpoint}" is registered.`) };
     const { registration } = entry;
+    const observed = this.#context.observations.find(registration.id, operation.path.ids);
     let spec: RequestSpec;
     try {
-      spec = operationRequest(operation, registration, this.#context.model, options);
+      if (operation.kind !== 'ObserveCancel') spec = operationRequest(operation, registration, this.#context.model, options);
+      else if (observed) spec = observationRequest(observed, registration, 1);
+      else return { id, failed: failure('BAD_REQUEST', this.#notObserved(registration, operation), registration) };
     } catch (error) {
       if (!(error instanceof EncodeError)) throw error;
       return { id, failed: failure('BAD_REQUEST', error.message, registration) };
     }
-    const observed = this.#context.observations.find(registration.id, operation.path.ids);
-    if (operation.kind === 'ObserveCancel' && !observed) {
-      return { id, failed: failure('BAD_REQUEST', this.#notObserved(registration, operation), registration) };
-    }
     const token = this.#observationToken(operation, observed);
     const entryTimeout = this.#context.devices.get(endpoint)?.timeout;
-    const pending: PendingOperation = { id, endpoint, registration, operation, observationId: token && tokenKey(token), exchange: 0 };
+    const pending: PendingOperation = {
+      id,
+      endpoint,
+      registration,
+      peer: entry.peer,
+      operation,
+      accept: spec.accept,
+      observationId: token && tokenKey(token),
+      exchange: 0,
+    };
     this.#pending.set(id, pending);
+    const siblings = this.#byRegistration.get(registration.id);
+    if (siblings) siblings.add(pending);
+    else this.#byRegistration.set(registration.id, new Set([pending]));
+    if (operation.kind === 'Observe' && pending.observationId) this.#observing.set(pending.observationId, pending);
     pending.exchange = this.#context.endpoint.request(
       entry.peer,
       { ...spec, timeout: options.timeout ?? entryTimeout ?? this.#context.timeout, ...(token && { token }) },
@@ -94,18 +101,45 @@ export class OperationService {
     if (pending) this.#context.endpoint.cancel(pending.exchange);
   }
 
-  /** A notification, or the end of an observation, from the engine. */
+  /** Ends every operation with `CLOSED`. */
+  close(): void {
+    this.#abort(this.#pending.values(), (pending) => {
+      if (pending.operation.kind === 'Observe') this.#leaveNothing(pending);
+      return failure('CLOSED', failureText(pending, 'the server is closing'), pending.registration);
+    });
+  }
+
+  /** Ends the operations of a registration that is over with `CANCELLED`: the device they were meant for has begun anew, or left. */
+  endOf(registrationId: string, detail: string): void {
+    const reason = 'cancelled';
+    this.#abort(this.#byRegistration.get(registrationId) ?? [], (pending) => this.#result(pending, { kind: 'failed', reason, detail }));
+  }
+
+  #abort(operations: Iterable<PendingOperation>, result: (pending: PendingOperation) => OperationResult): void {
+    // The latest first, or each that ends would let the next one leave.
+    for (const pending of [...operations].reverse()) {
+      this.#finish(pending, result(pending));
+      this.#context.endpoint.cancel(pending.exchange);
+    }
+  }
+
+  /** A notification, the loss of one, or the end of an observation, from the engine. */
   report(report: ObservationReport): void {
-    const id = tokenKey(report.kind === 'ended' ? report.token : report.response.token);
+    const id = tokenKey(report.kind === 'notification' ? report.response.token : report.token);
     const observation = this.#context.observations.byId(id);
+    const underWay = this.#observing.get(id);
+    if (!observation && underWay) underWay.early = report;
     const entry = observation && this.#context.registrations.byId(observation.registrationId);
     if (!observation || !entry) return;
     const { registration } = entry;
     const { devices, clock, emit, counters } = this.#context;
-    if (!devices.mayActFor(report.peer.identity, registration.endpoint).allowed) return;
-    const { response } = report;
     const at = clock.wall();
-    if (isSuccess(response.code)) {
+    if (report.kind === 'lost') {
+      this.#warn(observation, registration, report.detail);
+      return;
+    }
+    const { response } = report;
+    if (isSuccess(response.code) && devices.mayActFor(report.peer.identity, registration.endpoint).allowed) {
       const decoded = this.#decode(registration, observation.path.ids, response, observation.contentFormat);
       if (decoded.nodes) {
         counters.notifications++;
@@ -119,6 +153,8 @@ export class OperationService {
           code: codeText(response.code),
           sequence: response.observe,
         });
+      } else {
+        this.#warn(observation, registration, decoded.error);
       }
     }
     if (report.kind !== 'ended') return;
@@ -127,20 +163,43 @@ export class OperationService {
     emit({ kind: 'observation-ended', at, registration, observation, reason, code: codeText(response.code) });
   }
 
+  #warn({ path }: Observation, registration: Registration, detail: string): void {
+    const { clock, emit } = this.#context;
+    emit({
+      kind: 'log',
+      at: clock.wall(),
+      registration,
+      level: 'warn',
+      text: `A notification of ${formatPath(path.ids)} is lost: ${detail}`,
+    });
+  }
+
   /** An Observe of an observed path takes the same token, so that the device replaces its entry (RFC 7641 4.1). */
   #observationToken(operation: Operation, observed: Observation | undefined): Uint8Array | undefined {
     if (operation.kind !== 'Observe' && operation.kind !== 'ObserveCancel') return undefined;
-    return observed ? Buffer.from(observed.id, 'hex') : randomBytes(8);
+    return observed ? Buffer.from(observed.id, 'hex') : systemRandom.bytes(8);
   }
 
   #finished(pending: PendingOperation, outcome: Outcome): void {
-    this.#pending.delete(pending.id);
-    this.#onResult(pending.id, this.#result(pending, outcome));
+    if (!this.#pending.has(pending.id)) return;
+    this.#finish(pending, this.#result(pending, outcome));
+    if (pending.early) this.report(pending.early);
+  }
+
+  #finish(pending: PendingOperation, result: OperationResult): void {
+    const { id, observationId = '', registration } = pending;
+    this.#pending.delete(id);
+    const siblings = this.#byRegistration.get(registration.id);
+    siblings?.delete(pending);
+    if (siblings?.size === 0) this.#byRegistration.delete(registration.id);
+    if (this.#observing.get(observationId) === pending) this.#observing.delete(observationId);
+    this.#onResult(id, result);
   }
 
   #result(pending: PendingOperation, outcome: Outcome): OperationResult {
     if (pending.operation.kind === 'ObserveCancel') return this.#cancelled(pending, outcome);
     if (outcome.kind === 'response') return this.#answered(pending, outcome.response, outcome.rtt);
+    if (pending.operation.kind === 'Observe') this.#leaveNothing(pending);
     return failure(FAILURES[outcome.reason], failureText(pending, outcome.detail), pending.registration);
   }
 
@@ -149,7 +208,7 @@ export class OperationService {
     const base = { kind: 'answer', code: codeText(response.code), result: resultName(response.code), rtt, registration } as const;
     const format = response.contentFormat === undefined ? {} : { contentFormat: response.contentFormat };
     if (!isSuccess(response.code)) {
-      if (operation.kind === 'Observe') this.#forget(pending);
+      if (operation.kind === 'Observe') this.#lost(pending, `the device answered ${resultName(response.code)}`, codeText(response.code));
       return { ...base, ...format, ok: false, error: diagnostic(response) };
     }
     switch (operation.kind) {
@@ -162,12 +221,13 @@ export class OperationService {
         return { ...base, ...format, ok: true, links: Buffer.from(response.payload).toString('utf8') };
       case 'Read':
       case 'Observe': {
-        const observation = operation.kind === 'Observe' ? this.#observed(pending, response) : undefined;
         const decoded = this.#decode(registration, operation.path.ids, response);
-        const warnings = operation.kind === 'Observe' && !observation ? ['The device gave the value, but does not observe this path.'] : [];
         if (decoded.error !== undefined) {
+          if (operation.kind === 'Observe') this.#leaveNothing(pending);
           return { kind: 'failed', code: 'BAD_RESPONSE', error: `${registration.endpoint} answered, but ${decoded.error}`, registration };
         }
+        const observation = operation.kind === 'Observe' ? this.#observed(pending, response) : undefined;
+        const warnings = operation.kind === 'Observe' && !observation ? ['The device gave the value, but does not observe this path.'] : [];
         return {
           ...base,
           ...format,
@@ -189,16 +249,20 @@ export class OperationService {
     if (id === undefined) return undefined;
     // The device may have registered anew meanwhile: then this observation is not of its present registration.
     if (response.observe === undefined || !registrations.byId(pending.registration.id)) {
-      this.#forget(pending);
+      this.#lost(pending, 'the device does not observe it any more', codeText(response.code));
       return undefined;
     }
     const { endpoint, id: registrationId } = pending.registration;
+    // Two Observes of one path under way at a time: the later one counts, or each value would come twice.
+    const earlier = observations.find(registrationId, pending.operation.path.ids);
+    if (earlier && earlier.id !== id) this.#lost({ ...pending, observationId: earlier.id }, 'observed anew');
     const observation: Observation = {
       id,
       registrationId,
       endpoint,
       path: pending.operation.path,
       ...(response.contentFormat !== undefined && { contentFormat: response.contentFormat }),
+      ...(pending.accept !== undefined && { accept: pending.accept }),
       startedAt: clock.wall(),
     };
     observations.add(observation);
@@ -210,11 +274,27 @@ export class OperationService {
     const { observations, registrations, endpoint } = this.#context;
     const id = pending.observationId;
     if (id === undefined) return undefined;
-    const entry = registrations.byEndpoint(pending.endpoint);
-    if (entry) endpoint.forgetObservation(entry.peer, Buffer.from(id, 'hex'));
+    // The device may have moved, or registered anew from elsewhere, since the request left.
+    for (const peer of new Set([pending.peer, registrations.byId(pending.registration.id)?.peer])) {
+      if (peer) endpoint.forgetObservation(peer, Buffer.from(id, 'hex'));
+    }
     const observation = observations.byId(id);
     if (observation) observations.remove(observation);
     return observation;
+  }
+
+  /** A failed Observe leaves no observation that nobody was told of; one that ran before runs on. */
+  #leaveNothing(pending: PendingOperation): void {
+    if (!this.#context.observations.byId(pending.observationId ?? '')) this.#forget(pending);
+  }
+
+  /** An observation that ran is over, as the answer to a new Observe shows. */
+  #lost(pending: PendingOperation, reason: string, code?: string): void {
+    const { emit, clock } = this.#context;
+    const { registration } = pending;
+    const observation = this.#forget(pending);
+    if (observation)
+      emit({ kind: 'observation-ended', at: clock.wall(), registration, observation, reason, ...(code !== undefined && { code }) });
   }
 
   /** Whatever the device says, the observation is over here; unheard, it ends there by a Reset to its next notification. */
@@ -245,6 +325,7 @@ export class OperationService {
         path,
         model,
         versions: registration.versions,
+        rootPath: registration.rootPath,
         now: clock.wall() / 1000,
       });
       return { nodes };
@@ -262,16 +343,6 @@ export class OperationService {
   }
 }
 
-function failure(code: FailureCode, error: string, registration?: Registration): OperationResult {
-  return { kind: 'failed', code, error, ...(registration && { registration }) };
-}
-
 function failureText({ operation, registration }: PendingOperation, detail: string): string {
   return `${operation.kind} ${formatPath(operation.path.ids)} of "${registration.endpoint}": ${detail}.`;
-}
-
-/** The device's diagnostic payload (RFC 7252 5.5.2), or what the code says. */
-function diagnostic(response: IncomingResponse): string {
-  const text = Buffer.from(response.payload.subarray(0, MAX_DIAGNOSTIC)).toString('utf8').trim();
-  return text || `the device answered ${codeText(response.code)}`;
 }

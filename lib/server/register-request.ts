@@ -47,6 +47,13 @@ const BINDINGS_1_0 = new Set(['U', 'UQ', 'S', 'SQ', 'US', 'UQS']);
 const BINDING_LETTERS: Record<Exclude<Lwm2mVersion, '1.0'>, string> = { '1.1': 'UTSN', '1.2': 'UTSNMH' };
 const VERSION = /^\d{1,3}\.\d{1,3}$/;
 const HINT = 'Check what the device sends in its Register message.';
+const UNKNOWN_PROFILE = 'profile ids (pid) are not known here';
+const PROFILE_HINT = 'The device should register again with its full object list.';
+/** Parameters nobody standardised that are kept of one device. */
+const MAX_EXTRA = 32;
+/** Segments of a URI path; RFC 7252 5.10 lets one have 255 bytes, and no client needs more for all of them. */
+const ROOT_PATH = /^\/?[^/?#]+(?:\/[^/?#]+)*$/;
+const MAX_ROOT_PATH = 255;
 
 const bad = (reason: string): Refusal => refusal(Code.BAD_REQUEST, reason, HINT);
 
@@ -99,8 +106,8 @@ export function parseRegister(request: IncomingRequest, identityName: string): R
   }
   const common = parseCommon(query, lwm2mVersion);
   if (isRefusal(common)) return common;
-  if (query.has('pid')) {
-    return refusal(Code.CONFLICT, 'profile ids (pid) are not known here', 'The device should register again with its full object list.');
+  if (query.has('pid') && lwm2mVersion === '1.2') {
+    return refusal(Code.CONFLICT, UNKNOWN_PROFILE, PROFILE_HINT);
   }
   const list = parseObjectList(request, undefined);
   if (isRefusal(list)) return list;
@@ -122,6 +129,8 @@ export function parseUpdate(request: IncomingRequest, version: Lwm2mVersion, kno
   if (isRefusal(query)) return query;
   const common = parseCommon(query, version);
   if (isRefusal(common)) return common;
+  // Transport TS 1.2 6.7 has no 4.09 for Update; on 4.04 every client registers again.
+  if (query.has('pid') && version === '1.2') return refusal(Code.NOT_FOUND, UNKNOWN_PROFILE, PROFILE_HINT);
   if (request.payload.length === 0) return common;
   const list = parseObjectList(request, knownRoot);
   return isRefusal(list) ? list : { ...common, list };
@@ -159,23 +168,36 @@ function parseCommon(query: Query, version: Lwm2mVersion): Omit<UpdateRequest, '
       case 'lwm2m':
         break;
       default:
-        if (Object.keys(result.extra).length < 32)
-          Object.defineProperty(result.extra, name, { value: value ?? '', enumerable: true, configurable: true, writable: true });
+        keepExtra(result.extra, name, value ?? '');
     }
   }
   return result;
 }
 
+/** Adds or changes a parameter nobody standardised; a new one beyond the limit is left out. Any name is only data. */
+function keepExtra(extra: Record<string, string>, name: string, value: string): void {
+  if (!Object.hasOwn(extra, name) && Object.keys(extra).length >= MAX_EXTRA) return;
+  Object.defineProperty(extra, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** The parameters nobody standardised after an Update. */
+export function mergeExtra(before: Readonly<Record<string, string>>, update: Readonly<Record<string, string>>): Record<string, string> {
+  const extra = { ...before };
+  for (const [name, value] of Object.entries(update)) keepExtra(extra, name, value);
+  return extra;
+}
+
 function isBinding(value: string, version: Lwm2mVersion): boolean {
   if (version === '1.0') return BINDINGS_1_0.has(value);
   const allowed = BINDING_LETTERS[version];
-  return value.length > 0 && new Set(value).size === value.length && [...value].every((letter) => allowed.includes(letter));
+  return value.length > 0 && new Set(value).size === value.length && Array.from(value).every((letter) => allowed.includes(letter));
 }
 
 /** `knownRoot`: the alternate path of an earlier Register; undefined in a Register itself, which must have a list. */
 function parseObjectList(request: IncomingRequest, knownRoot: string | undefined): ObjectList | Refusal {
-  // Wakaama's Update and lwm2m-node-lib's Register carry no Content-Format.
-  if (request.contentFormat !== undefined && request.contentFormat !== LINK_FORMAT)
+  // Wakaama's Update and lwm2m-node-lib's Register carry no Content-Format; later blocks of Wakaama's Update say text.
+  const { contentFormat = LINK_FORMAT } = request;
+  if (contentFormat !== LINK_FORMAT && (contentFormat !== 0 || knownRoot === undefined))
     return bad('the object list must be in link-format (40)');
   if (request.payload.length === 0 && knownRoot === undefined) return bad('the object list is missing');
   let links: Link[];
@@ -192,6 +214,8 @@ function readLinks(links: readonly Link[], knownRoot: string): ObjectList | Refu
   const root =
     links.find((link) => linkAttribute(link, 'rt')?.split(' ').includes('oma.lwm2m')) ?? links.find((link) => link.target === '/');
   const rootPath = root ? root.target.replace(/\/+$/, '') : knownRoot;
+  if (rootPath !== '' && (rootPath.length > MAX_ROOT_PATH || !ROOT_PATH.test(rootPath)))
+    return bad(`the object list has the alternate path "${printable(rootPath)}", which is no path, or too long`);
   const objects = new Map<string, ObjectLink>();
   const written = new Map<number, string>();
   for (const link of links) {

@@ -1,13 +1,29 @@
-import { randomBytes } from 'node:crypto';
 import { Code, codeText } from '../coap/codes';
 import { OptionNumber, textOption } from '../coap/options';
 import type { IncomingRequest, ResponseSpec } from '../coap/types';
+import { systemRandom } from '../transport/random';
 import type { Core, Peer } from '../transport/types';
 import type { ServerContext } from './context';
-import { objectVersions, parseRegister, printable, parseUpdate, type RegisterRequest, type UpdateRequest } from './register-request';
+import {
+  mergeExtra,
+  objectVersions,
+  parseRegister,
+  printable,
+  parseUpdate,
+  type RegisterRequest,
+  type UpdateRequest,
+} from './register-request';
+import { observationRequest } from './operation-requests';
 import { isRefusal, refusal, type Refusal } from './refusal';
 import type { Registered } from './registrations';
 import type { Registration, RegistrationEnd } from './types';
+
+/** What an operation that ends with its registration is told. */
+const ENDINGS: Record<RegistrationEnd, string> = {
+  deregistered: 'the device has de-registered meanwhile',
+  expired: 'the registration of the device has expired meanwhile',
+  replaced: 'the device has registered anew meanwhile',
+};
 
 /** Diagnostic payloads stay short: they answer unproven peers. */
 const MAX_DIAGNOSTIC = 120;
@@ -42,7 +58,7 @@ export class RegistrationService implements Core {
     const { registrations, counters, emit, clock } = this.#context;
     for (let entry = registrations.takeExpired(now); entry; entry = registrations.takeExpired(now)) {
       counters.expirations++;
-      this.#endObservations(entry, 'expired');
+      this.#end(entry, 'expired');
       emit({ kind: 'expired', at: clock.wall(), registration: entry.registration });
     }
   }
@@ -71,14 +87,14 @@ export class RegistrationService implements Core {
     });
     this.#context.changed();
     if (previous) {
-      this.#endObservations(previous, 'replaced');
+      this.#end(previous, 'replaced');
       emit({ kind: 'replaced', at: registration.registeredAt, registration: previous.registration, by: registration });
     }
     emit({ kind: 'registered', at: registration.registeredAt, registration });
   }
 
   #update(request: IncomingRequest, id: string): void {
-    const { registrations, counters, clock, emit, endpoint } = this.#context;
+    const { registrations, counters, clock, emit } = this.#context;
     const { peer } = request;
     const entry = registrations.byId(id);
     if (!entry) {
@@ -96,9 +112,10 @@ export class RegistrationService implements Core {
     }
     const { registration, changed } = applyUpdate(before, parsed, peer, clock.wall());
     registrations.update(entry, registration, peer, this.#expiry(registration.lifetime));
-    if (from.key !== peer.key) endpoint.rebind(from, peer);
     counters.updates++;
     this.#answer(request, { code: Code.CHANGED });
+    // Only now: requests that waited leave at once, and must not overtake the answer.
+    if (from.key !== peer.key) this.#follow(entry, from);
     this.#context.changed();
     const at = registration.updatedAt;
     if (from.key !== peer.key) {
@@ -111,24 +128,46 @@ export class RegistrationService implements Core {
     const { registrations, counters, clock, emit } = this.#context;
     const entry = registrations.byId(id);
     const verdict = entry && this.#context.devices.mayActFor(request.peer.identity, entry.registration.endpoint);
-    if (!entry || !verdict?.allowed) {
-      this.#answer(request, { code: entry ? Code.BAD_REQUEST : Code.NOT_FOUND });
+    if (!entry || !verdict) {
+      this.#answer(request, { code: Code.NOT_FOUND });
+      return;
+    }
+    if (!verdict.allowed) {
+      this.#refuse(request, refusal(Code.BAD_REQUEST, verdict.reason, verdict.hint), entry.registration.endpoint);
       return;
     }
     registrations.remove(entry);
     counters.deregisters++;
     this.#answer(request, { code: Code.DELETED });
-    this.#endObservations(entry, 'deregistered');
+    this.#end(entry, 'deregistered');
     emit({ kind: 'deregistered', at: clock.wall(), registration: entry.registration });
   }
 
-  #endObservations(entry: Registered, reason: RegistrationEnd): void {
+  /**
+   * What belongs to the device goes to its new route. Another device may have the old one by now (a NAT gives addresses to
+   * others): what is its own stays there.
+   */
+  #follow({ registration, peer }: Registered, from: Peer): void {
+    const { endpoint, registrations, observations } = this.#context;
+    if (!registrations.byPeer(from)) {
+      endpoint.rebind(from, peer);
+      return;
+    }
+    for (const observation of observations.of(registration.id)) {
+      const token = Buffer.from(observation.id, 'hex');
+      endpoint.forgetObservation(from, token);
+      endpoint.adoptObservation(peer, token, observationRequest(observation, registration, 0));
+    }
+  }
+
+  #end(entry: Registered, reason: RegistrationEnd): void {
     const { observations, endpoint, emit, clock } = this.#context;
     for (const observation of observations.of(entry.registration.id)) {
       observations.remove(observation);
       endpoint.forgetObservation(entry.peer, Buffer.from(observation.id, 'hex'));
       emit({ kind: 'observation-ended', at: clock.wall(), registration: entry.registration, observation, reason });
     }
+    this.#context.endOperations(entry.registration.id, ENDINGS[reason]);
   }
 
   #answer(request: IncomingRequest, response: ResponseSpec): void {
@@ -160,7 +199,7 @@ export class RegistrationService implements Core {
   /** Unguessable, because without security it is the right to change the address; short, because some clients have small buffers. */
   #newId(): string {
     for (;;) {
-      const id = randomBytes(9).toString('base64url').replace(/[-_]/g, '').slice(0, 10);
+      const id = Buffer.from(systemRandom.bytes(12)).toString('base64url').replace(/[-_]/g, '').slice(0, 10);
       if (id.length === 10 && !this.#context.registrations.byId(id)) return id;
     }
   }
@@ -201,7 +240,7 @@ function applyUpdate(
     lifetime: update.lifetime ?? before.lifetime,
     binding: update.binding ?? before.binding,
     queueMode: update.queueMode ?? before.queueMode,
-    extra: { ...before.extra, ...update.extra },
+    extra: mergeExtra(before.extra, update.extra),
     ...(update.smsNumber !== undefined && { smsNumber: update.smsNumber }),
     ...(list && {
       objects: list.objects,

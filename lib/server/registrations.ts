@@ -13,7 +13,8 @@ export interface Registered {
 export class Registrations {
   readonly #byEndpoint = new Map<string, Registered>();
   readonly #byId = new Map<string, Registered>();
-  readonly #byPeer = new Map<string, Registered>();
+  /** Several may share a route; the one that spoke last is the last. */
+  readonly #byPeer = new Map<string, Registered[]>();
   readonly #deadlines = new Deadlines<Registered>();
 
   get size(): number {
@@ -34,7 +35,7 @@ export class Registrations {
 
   /** The device behind a route; where several share one, the one that spoke last. */
   byPeer(peer: Peer): Registered | undefined {
-    return this.#byPeer.get(peer.key);
+    return this.#byPeer.get(peer.key)?.at(-1);
   }
 
   add(registration: Registration, peer: Peer, expiresAt: number): Registered {
@@ -42,16 +43,16 @@ export class Registrations {
     entry.deadline = this.#deadlines.add(expiresAt, entry);
     this.#byEndpoint.set(registration.endpoint, entry);
     this.#byId.set(registration.id, entry);
-    this.#byPeer.set(peer.key, entry);
+    this.#join(entry);
     return entry;
   }
 
   /** Same device, same id: newer facts, perhaps another route, a later end. */
   update(entry: Registered, registration: Registration, peer: Peer, expiresAt: number): void {
-    if (entry.peer.key !== peer.key && this.#byPeer.get(entry.peer.key) === entry) this.#byPeer.delete(entry.peer.key);
+    this.#leave(entry);
     entry.registration = registration;
     entry.peer = peer;
-    this.#byPeer.set(peer.key, entry);
+    this.#join(entry);
     this.#deadlines.remove(entry.deadline);
     entry.deadline = this.#deadlines.add(expiresAt, entry);
   }
@@ -61,7 +62,21 @@ export class Registrations {
     this.#deadlines.remove(entry.deadline);
     if (this.#byEndpoint.get(endpoint) === entry) this.#byEndpoint.delete(endpoint);
     this.#byId.delete(id);
-    if (this.#byPeer.get(entry.peer.key) === entry) this.#byPeer.delete(entry.peer.key);
+    this.#leave(entry);
+  }
+
+  #join(entry: Registered): void {
+    const sharing = this.#byPeer.get(entry.peer.key);
+    if (sharing) sharing.push(entry);
+    else this.#byPeer.set(entry.peer.key, [entry]);
+  }
+
+  #leave(entry: Registered): void {
+    const sharing = this.#byPeer.get(entry.peer.key);
+    const index = sharing?.indexOf(entry) ?? -1;
+    if (!sharing || index < 0) return;
+    if (sharing.length === 1) this.#byPeer.delete(entry.peer.key);
+    else sharing.splice(index, 1);
   }
 
   deadline(): number {

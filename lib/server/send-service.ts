@@ -2,9 +2,11 @@ import { Code } from '../coap/codes';
 import type { IncomingRequest } from '../coap/types';
 import { decodePayload } from '../codec/index';
 import { DecodeError } from '../codec/errors';
+import { formatPath } from '../lwm2m/path';
 import type { DataNode } from '../lwm2m/types';
 import type { ServerContext } from './context';
 import type { Registered } from './registrations';
+import type { Registration } from './types';
 
 /** Content formats a Send may have (Core TS 1.1 6.4.6). */
 const SEND_FORMATS = new Set([110, 112]);
@@ -45,14 +47,24 @@ export class SendService {
     }
     try {
       const now = this.#context.clock.wall() / 1000;
-      const nodes = decodePayload(contentFormat, payload, { path: [], model: this.#context.model, versions: registration.versions, now });
-      const stranger = nodes.find((node) => !registration.objects.some((object) => covers(object, node.path)));
+      const { versions, rootPath } = registration;
+      const nodes = decodePayload(contentFormat, payload, { path: [], model: this.#context.model, versions, rootPath, now });
+      const known = registeredPaths(registration);
+      const stranger = nodes.find(({ path }) => !known.has(`${path[0]}`) && !known.has(`${path[0]}/${path[1]}`));
       if (!stranger) return nodes;
-      this.#answer(request, Code.NOT_FOUND, `/${stranger.path.join('/')} is not registered`);
+      this.#answer(request, Code.NOT_FOUND, `${formatPath(stranger.path)} is not registered`);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      this.#context.counters.undecodable++;
+      const { counters, emit, clock } = this.#context;
+      counters.undecodable++;
       this.#answer(request, Code.BAD_REQUEST, error.message);
+      emit({
+        kind: 'log',
+        at: clock.wall(),
+        registration,
+        level: 'warn',
+        text: `A Send is lost: its payload cannot be read: ${error.message}`,
+      });
     }
     return undefined;
   }
@@ -62,7 +74,7 @@ export class SendService {
   }
 }
 
-/** Some clients list `</3303>` for all of its instances, and never tell of new ones. */
-function covers(object: { readonly objectId: number; readonly instanceId?: number }, path: readonly number[]): boolean {
-  return object.objectId === path[0] && (object.instanceId === undefined || path[1] === undefined || object.instanceId === path[1]);
+/** "3303" where an object was registered without its instances, as some clients do, who never tell of new ones; else "3303/0". */
+function registeredPaths({ objects }: Registration): ReadonlySet<string> {
+  return new Set(objects.map(({ objectId, instanceId }) => (instanceId === undefined ? `${objectId}` : `${objectId}/${instanceId}`)));
 }

@@ -50,6 +50,7 @@ export class ServerCore {
       counters: newServerCounters(),
       timeout,
       emit: (event) => this.#emit(event),
+      endOperations: (registrationId, detail) => this.#operations.endOf(registrationId, detail),
       changed: () => driver.changed(),
     };
     this.#registration = new RegistrationService(this.#context);
@@ -86,9 +87,15 @@ export class ServerCore {
   /** Never rejects; exactly one result. */
   perform(endpoint: string, operation: Operation, options: OperationOptions = {}): Promise<OperationResult> {
     return new Promise((resolve) => {
-      const { id, failed } = this.#operations.start(endpoint, operation, options);
-      if (failed) resolve(failed);
-      else this.#results.set(id, resolve);
+      try {
+        const { id, failed } = this.#operations.start(endpoint, operation, options);
+        if (failed) resolve(failed);
+        else this.#results.set(id, resolve);
+      } catch (error) {
+        this.#context.counters.internalErrors++;
+        this.#onError(error);
+        resolve({ kind: 'failed', code: 'BAD_REQUEST', error: `This operation cannot be done: ${String(error)}.` });
+      }
     });
   }
 
@@ -103,7 +110,9 @@ export class ServerCore {
     this.#context.timeout = settings.timeout;
   }
 
+  /** Ends every operation with `CLOSED` and serves nothing any more. */
   close(): void {
+    this.#operations.close();
     for (const detach of this.#detach) detach();
     this.#driver.detach(this.#registration);
   }

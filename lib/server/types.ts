@@ -43,10 +43,12 @@ export interface Observation {
   readonly endpoint: string;
   readonly path: Path;
   readonly contentFormat?: number;
+  /** The Accept it was asked with; a cancellation repeats it (RFC 7641 3.6). */
+  readonly accept?: number;
   readonly startedAt: number;
 }
 
-export type RegistrationEnd = 'deregistered' | 'expired' | 'replaced' | 'removed';
+export type RegistrationEnd = 'deregistered' | 'expired' | 'replaced';
 
 /** Everything the server reports. Each event is plain data; times are epoch ms. */
 export type ServerEvent =
@@ -97,6 +99,14 @@ export type ServerEvent =
       readonly registration: Registration;
       readonly nodes: readonly DataNode[];
       readonly contentFormat: number | undefined;
+    }
+  | {
+      /** Something a person should know of, and that no other event tells: so far, values of a device that got lost. */
+      readonly kind: 'log';
+      readonly at: number;
+      readonly registration: Registration;
+      readonly level: 'warn';
+      readonly text: string;
     };
 
 /** One operation on one device. */
