@@ -1,0 +1,82 @@
+import type { DataNode } from '../lwm2m/types';
+import type { Model } from '../model/types';
+import type { Observation, Registration } from '../server/types';
+import { formatPath } from '../lwm2m/path';
+import { latest, valueOut } from './values-out';
+
+/** The parts of `msg.lwm2m`: plain objects, fresh at every call, so that no two receivers share one. */
+export type Part = Record<string, unknown>;
+
+/** A registration in short, for `msg.lwm2m.registration`. Times are epoch ms, lifetime is in seconds. */
+export function describeRegistration(registration: Registration): Part {
+  const { scheme, mode, name } = registration.identity;
+  return {
+    id: registration.id,
+    endpoint: registration.endpoint,
+    lwm2mVersion: registration.lwm2mVersion,
+    lifetime: registration.lifetime,
+    binding: registration.binding,
+    queueMode: registration.queueMode,
+    address: registration.address,
+    port: registration.port,
+    identity: { scheme, mode, name },
+    registeredAt: registration.registeredAt,
+    updatedAt: registration.updatedAt,
+  };
+}
+
+/** The whole of a registration, for the payload of the events about it: the short form, the objects as paths and the rest. */
+export function registrationPayload(registration: Registration): Part {
+  return {
+    ...describeRegistration(registration),
+    objects: registration.objects.map(({ objectId, instanceId }) =>
+      formatPath(instanceId === undefined ? [objectId] : [objectId, instanceId]),
+    ),
+    versions: Object.fromEntries([...registration.versions].map(([id, version]) => [String(id), version])),
+    contentFormats: [...registration.contentFormats],
+    rootPath: registration.rootPath,
+    ...(registration.smsNumber === undefined ? {} : { smsNumber: registration.smsNumber }),
+    extra: Object.fromEntries(Object.entries(registration.extra)),
+  };
+}
+
+/** An observation, for `msg.lwm2m.observation`. */
+export function describeObservation(observation: Observation): Part {
+  return { id: observation.id, path: formatPath(observation.path.ids), startedAt: observation.startedAt };
+}
+
+/** What the model knows of a path: `path`, and where known `object`, `resource`, `type` and `unit`. */
+export function describePath(ids: readonly number[], model: Model, versions: ReadonlyMap<number, string>): Part {
+  const [objectId, , resourceId] = ids;
+  const part: Part = { path: formatPath(ids) };
+  if (objectId === undefined) return part;
+  const object = model.object(objectId, versions.get(objectId));
+  if (object !== undefined) part['object'] = object.name;
+  if (resourceId === undefined) return part;
+  const resource = object?.resources.get(resourceId);
+  if (resource === undefined) return part;
+  part['resource'] = resource.name;
+  if (resource.type !== 'none') part['type'] = resource.type;
+  if (resource.units !== undefined && resource.units !== '') part['unit'] = resource.units;
+  return part;
+}
+
+/**
+ * What the nodes at or below `ids` add: `type` of a resource's value, `time` (epoch ms) where one time is given for all of them, and
+ * `values` (path, value, time; all of them in the order they came) where there is more than one time, or more than one value of a path.
+ */
+export function describeNodes(nodes: readonly DataNode[], ids: readonly number[], at: number): Part {
+  const part: Part = {};
+  const [first] = nodes;
+  if (ids.length >= 3 && first !== undefined && first.type !== 'none') part['type'] = first.type;
+  const times = new Set(nodes.map((node) => node.time));
+  if (times.size > 1 || latest(nodes).length < nodes.length) {
+    part['values'] = nodes.map((node) => ({ path: formatPath(node.path), value: valueOut(node), time: timeOf(node, at) }));
+  } else if (first?.time !== undefined) part['time'] = timeOf(first, at);
+  return part;
+}
+
+/** Epoch ms; a value without a time is of the moment it came. */
+function timeOf(node: DataNode, at: number): number {
+  return node.time === undefined ? at : Math.round(node.time * 1000);
+}

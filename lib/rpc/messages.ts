@@ -1,0 +1,132 @@
+import type { DataNode } from '../lwm2m/types';
+import type { Model } from '../model/types';
+import type { Registration, ServerEvent } from '../server/types';
+import type { InstanceKeys } from './types';
+import { formatPath } from '../lwm2m/path';
+import { omaModel } from '../model/oma';
+import type { Part } from './describe';
+import { describeNodes, describeObservation, describePath, describeRegistration, registrationPayload } from './describe';
+import type { ShapeContext } from './values-out';
+import { latest, shape } from './values-out';
+
+/** The message of one event, as `docs/message-contract.md` lists it. */
+export interface EventMessage {
+  readonly payload: unknown;
+  readonly topic: string;
+  readonly endpoint: string;
+  readonly event: ServerEvent['kind'];
+  readonly lwm2m: Readonly<Record<string, unknown>>;
+}
+
+export interface MessageOptions {
+  /** Default 'id'. */
+  readonly instanceKeys?: InstanceKeys;
+  /** Default: the OMA registry. */
+  readonly model?: Model;
+}
+
+/**
+ * Makes the message of an event. Everything in it is made at this call and belongs to the receiver; properties may be changed and added.
+ * Times in `lwm2m` are epoch ms.
+ */
+export function toMessage(event: ServerEvent, options: MessageOptions = {}): EventMessage {
+  switch (event.kind) {
+    case 'registered':
+    case 'deregistered':
+    case 'expired':
+      return about(event, event.registration, {});
+    case 'updated':
+      return about(event, event.registration, { changed: [...event.changed] });
+    case 'address-changed':
+      return about(event, event.registration, { from: { address: event.from.address, port: event.from.port } });
+    case 'replaced':
+      return about(event, event.registration, { by: event.by.id });
+    case 'refused': {
+      const { reason, hint, code, address, port } = event;
+      const lwm2m = { at: event.at, code, address, port };
+      return message(event.kind, event.endpoint, event.kind, { reason, hint, code, address, port }, lwm2m);
+    }
+    case 'observation-ended':
+      return ended(event, options.model ?? omaModel());
+    case 'notification':
+      return notification(event, contextOf(event.registration, options));
+    case 'send':
+      return send(event, contextOf(event.registration, options));
+    case 'log': {
+      const lwm2m = { at: event.at, registration: describeRegistration(event.registration) };
+      return message(event.kind, event.registration.endpoint, event.kind, { level: event.level, text: event.text }, lwm2m);
+    }
+    default:
+      return unreachable(event);
+  }
+}
+
+function unreachable(event: never): never {
+  throw new TypeError(`no such event: ${String(event)}`);
+}
+
+function contextOf(registration: Registration, options: MessageOptions): ShapeContext {
+  return { instanceKeys: options.instanceKeys ?? 'id', model: options.model ?? omaModel(), versions: registration.versions };
+}
+
+function message(event: ServerEvent['kind'], endpoint: string, topic: string, payload: unknown, lwm2m: Part): EventMessage {
+  return { payload, topic: `${endpoint}/${topic}`, endpoint, event, lwm2m };
+}
+
+function about(event: { kind: ServerEvent['kind']; at: number }, registration: Registration, more: Part): EventMessage {
+  const lwm2m = { at: event.at, registration: describeRegistration(registration) };
+  return message(event.kind, registration.endpoint, event.kind, { ...registrationPayload(registration), ...more }, lwm2m);
+}
+
+type EventOf<K extends ServerEvent['kind']> = Extract<ServerEvent, { kind: K }>;
+
+function ended(event: EventOf<'observation-ended'>, model: Model): EventMessage {
+  const { ids } = event.observation.path;
+  const code = event.code === undefined ? {} : { code: event.code };
+  const lwm2m = {
+    at: event.at,
+    ...describePath(ids, model, event.registration.versions),
+    ...code,
+    observation: describeObservation(event.observation),
+    registration: describeRegistration(event.registration),
+  };
+  return message(event.kind, event.registration.endpoint, event.kind, { path: formatPath(ids), reason: event.reason, ...code }, lwm2m);
+}
+
+function notification(event: EventOf<'notification'>, context: ShapeContext): EventMessage {
+  const { ids } = event.observation.path;
+  const lwm2m = {
+    at: event.at,
+    ...describePath(ids, context.model, context.versions),
+    ...describeNodes(event.nodes, ids, event.at),
+    code: event.code,
+    ...(event.contentFormat === undefined ? {} : { contentFormat: event.contentFormat }),
+    ...(event.sequence === undefined ? {} : { sequence: event.sequence }),
+    observation: describeObservation(event.observation),
+    registration: describeRegistration(event.registration),
+  };
+  return message(event.kind, event.registration.endpoint, ids.join('/'), shape(event.nodes, ids, context), lwm2m);
+}
+
+function send(event: EventOf<'send'>, context: ShapeContext): EventMessage {
+  const lwm2m = {
+    at: event.at,
+    ...describeNodes(event.nodes, [], event.at),
+    ...(event.contentFormat === undefined ? {} : { contentFormat: event.contentFormat }),
+    registration: describeRegistration(event.registration),
+  };
+  return message(event.kind, event.registration.endpoint, event.kind, sentValues(event.nodes, context), lwm2m);
+}
+
+/** Latest values by the path of their resource; the instances of a multiple resource together, as everywhere. */
+function sentValues(nodes: readonly DataNode[], context: ShapeContext): Record<string, unknown> {
+  const groups = new Map<string, { ids: readonly number[]; nodes: DataNode[] }>();
+  for (const node of latest(nodes)) {
+    const ids = node.path.slice(0, 3);
+    const key = formatPath(ids);
+    const group = groups.get(key) ?? { ids, nodes: [] };
+    groups.set(key, group);
+    group.nodes.push(node);
+  }
+  return Object.fromEntries([...groups].map(([key, group]) => [key, shape(group.nodes, group.ids, context)]));
+}

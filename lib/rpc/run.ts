@@ -1,0 +1,156 @@
+import type { Model } from '../model/types';
+import type { FailureCode, Operation, OperationOptions, OperationResult, Registration } from '../server/types';
+import type { Command, RpcOptions, RpcResult } from './types';
+import { formatPath } from '../lwm2m/path';
+import { omaModel } from '../model/oma';
+import type { Part } from './describe';
+import { describeNodes, describeObservation, describePath, describeRegistration } from './describe';
+import { CommandError, badRequest, show } from './errors';
+import type { ReadyOperation } from './operations';
+import { timeoutOf, toOperation } from './operations';
+import { parseCommand } from './parse';
+import { resultName } from './results';
+import { shape } from './values-out';
+
+/** What a command needs of a server. */
+export interface RpcServer {
+  registrations(): readonly Registration[];
+  registration(endpoint: string): Registration | undefined;
+  /** Never rejects. */
+  perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
+}
+
+export interface RunOptions extends RpcOptions {
+  /** Default: the OMA registry. */
+  readonly model?: Model;
+  /** Epoch ms, for `meta.at`. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** What is known of the command by the time it ends. */
+interface Progress {
+  command?: Command;
+  registration?: Registration;
+  ready?: ReadyOperation;
+}
+
+const LISTED_ENDPOINTS = 5;
+
+/**
+ * Does one command, given as `parseCommand` takes it, on one device. Never rejects: a device's refusal is a result without `failure`,
+ * what kept the command from being done has its code in `failure` and as `payload.result`.
+ */
+export async function runCommand(server: RpcServer, endpoint: string, command: unknown, options: RunOptions = {}): Promise<RpcResult> {
+  const progress: Progress = {};
+  const now = options.now ?? Date.now;
+  const model = options.model ?? omaModel();
+  try {
+    progress.command = parseCommand(command);
+    progress.registration = findRegistration(server, endpoint);
+    progress.ready = toOperation(progress.command, progress.registration, model);
+    const timeout = progress.ready.options.timeout ?? (options.timeout === undefined ? undefined : timeoutOf(options.timeout));
+    const settings = timeout === undefined ? progress.ready.options : { ...progress.ready.options, timeout };
+    const result = await server.perform(endpoint, progress.ready.operation, settings);
+    if (result.kind === 'failed') {
+      if (result.registration !== undefined) progress.registration = result.registration;
+      return failed(result.code, result.error, progress, model, now());
+    }
+    return answered(result, progress.ready, model, options, now());
+  } catch (error) {
+    if (error instanceof CommandError) return failed(error.code, error.message, progress, model, now());
+    const code = progress.ready === undefined ? 'BAD_REQUEST' : 'BAD_RESPONSE';
+    return failed(
+      code,
+      `The command failed inside the server: ${error instanceof Error ? error.message : show(error)}`,
+      progress,
+      model,
+      now(),
+    );
+  }
+}
+
+function findRegistration(server: RpcServer, endpoint: unknown): Registration {
+  if (typeof endpoint !== 'string' || endpoint === '') {
+    throw badRequest(`The command names no device: the endpoint must be its name as text, not ${show(endpoint)}.`);
+  }
+  const registration = server.registration(endpoint);
+  if (registration !== undefined) return registration;
+  const registered = server.registrations().map((entry) => entry.endpoint);
+  const listed = registered.slice(0, LISTED_ENDPOINTS).map(show).join(', ');
+  const more = registered.length > LISTED_ENDPOINTS ? ` and ${registered.length - LISTED_ENDPOINTS} more` : '';
+  const others = registered.length === 0 ? 'No device is registered now.' : `Registered now: ${listed}${more}.`;
+  throw new CommandError('UNKNOWN_ENDPOINT', `The device ${show(endpoint)} is not registered. ${others}`);
+}
+
+type Answer = Extract<OperationResult, { kind: 'answer' }>;
+
+function answered(answer: Answer, { operation, warnings }: ReadyOperation, model: Model, options: RunOptions, at: number): RpcResult {
+  const { registration } = answer;
+  const path = formatPath(operation.path.ids);
+  const context = { instanceKeys: options.instanceKeys ?? 'id', model, versions: registration.versions } as const;
+  const meta: Part = {
+    method: operation.kind,
+    at,
+    ...describePath(operation.path.ids, model, registration.versions),
+    ...describeNodes(answer.nodes ?? [], operation.path.ids, at),
+    code: answer.code,
+    rtt: answer.rtt,
+    ...(answer.contentFormat === undefined ? {} : { contentFormat: answer.contentFormat }),
+    ...(answer.observation === undefined ? {} : { observation: describeObservation(answer.observation) }),
+    registration: describeRegistration(registration),
+    warnings: [...warnings, ...(answer.warnings ?? [])],
+  };
+  const result = resultName(answer);
+  if (!answer.ok) {
+    const error =
+      answer.error === undefined || answer.error === '' ? `The device answered ${answer.code} and gave no reason.` : answer.error;
+    return { payload: { result, error }, path, meta, registration };
+  }
+  const value = valueOf(operation, answer, context);
+  return { payload: value === undefined ? { result } : { result, value }, path, meta, registration };
+}
+
+function valueOf(operation: Operation, answer: Answer, context: Parameters<typeof shape>[2]): unknown {
+  switch (operation.kind) {
+    case 'Read':
+    case 'Observe':
+      return shape(answer.nodes ?? [], operation.path.ids, context);
+    case 'Discover':
+      return answer.links ?? '';
+    case 'ObserveCancel':
+      return answer.cancelled ?? 0;
+    case 'WriteReplace':
+    case 'WriteUpdate':
+    case 'Execute':
+      return undefined;
+    default:
+      return unreachable(operation);
+  }
+}
+
+function unreachable(operation: never): never {
+  throw new TypeError(`no such operation: ${String(operation)}`);
+}
+
+function failed(code: FailureCode, error: string, progress: Progress, model: Model, at: number): RpcResult {
+  const { command, registration, ready } = progress;
+  const ids = ready?.operation.path.ids;
+  const versions: ReadonlyMap<number, string> = registration?.versions ?? new Map<number, string>();
+  const path = ids === undefined ? undefined : formatPath(ids);
+  const about = ids === undefined ? {} : describePath(ids, model, versions);
+  const meta: Part = {
+    ...(command === undefined ? {} : { method: command.method }),
+    at,
+    ...about,
+    failure: code,
+    ...(registration === undefined ? {} : { registration: describeRegistration(registration) }),
+    warnings: ready === undefined ? [] : [...ready.warnings],
+  };
+  return {
+    payload: { result: code, error },
+    failure: code,
+    ...(path === undefined ? {} : { path }),
+    meta,
+    ...(registration === undefined ? {} : { registration }),
+  };
+}

@@ -1,0 +1,99 @@
+import type { DataNode } from '../lwm2m/types';
+import type { Model } from '../model/types';
+import type { InstanceKeys } from './types';
+import { isWithin } from '../lwm2m/path';
+
+/** How values are shown to a flow. */
+export interface ShapeContext {
+  /** Default 'id'. */
+  readonly instanceKeys?: InstanceKeys;
+  readonly model: Model;
+  /** Object versions the device registered. */
+  readonly versions: ReadonlyMap<number, string>;
+}
+
+type Tree = Map<number, Tree> | { readonly leaf: DataNode };
+
+/**
+ * Turns nodes at or below `path` into the value of the message contract: one value, `{ "0": ... }` for a multiple resource, an object
+ * by resource id or name for an instance, `{ instanceId: {...} }` for an object. Only what came is shaped; of several values of one path
+ * the latest counts. Something empty is `{}`, or null where one value belongs. Everything is a fresh copy with own members only.
+ */
+export function shape(nodes: readonly DataNode[], path: readonly number[], context: ShapeContext): unknown {
+  const root: Map<number, Tree> = new Map();
+  let exact: DataNode | undefined;
+  for (const node of latest(nodes)) {
+    if (!isWithin(node.path, path)) continue;
+    if (node.path.length > path.length) insert(root, node.path.slice(path.length), node);
+    else exact = node;
+  }
+  if (exact !== undefined && exact.value !== null && path.length >= 3 && root.size === 0) return valueOut(exact);
+  if (path.length === 4) return null;
+  if (path.length === 3 && root.size === 0) return isMultiple(path, context) ? {} : null;
+  return toObject(root, path, context);
+}
+
+/** The last node of each path by time; one without a time is of now (RFC 8428 4.5.3). The order of first appearance is kept. */
+export function latest(nodes: readonly DataNode[]): DataNode[] {
+  const byPath = new Map<string, DataNode>();
+  for (const node of nodes) {
+    const key = node.path.join('/');
+    const known = byPath.get(key);
+    if (known === undefined || (node.time ?? Infinity) >= (known.time ?? Infinity)) byPath.set(key, node);
+  }
+  return [...byPath.values()];
+}
+
+/** One value as the contract shows it: integers beyond 2^53 as text, time in epoch milliseconds, opaque as a Buffer of its own. */
+export function valueOut(node: DataNode): unknown {
+  const { value } = node;
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (node.type === 'time' && (typeof value === 'number' || typeof value === 'bigint')) return Math.round(Number(value) * 1000);
+  if (typeof value === 'number') return value;
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  return Buffer.from(value);
+}
+
+function insert(tree: Map<number, Tree>, ids: readonly number[], node: DataNode): void {
+  const [id = 0, ...rest] = ids;
+  const known = tree.get(id);
+  if (rest.length === 0) {
+    // An empty thing below which values came too is not empty.
+    if (!(known instanceof Map)) tree.set(id, node.path.length < 3 ? new Map<number, Tree>() : { leaf: node });
+    return;
+  }
+  const branch = known instanceof Map ? known : new Map<number, Tree>();
+  if (branch !== known) tree.set(id, branch);
+  insert(branch, rest, node);
+}
+
+function toObject(tree: ReadonlyMap<number, Tree>, path: readonly number[], context: ShapeContext): Record<string, unknown> {
+  const names = path.length === 2 && context.instanceKeys === 'name' ? resourceNames(path, context) : undefined;
+  const entries: [string, unknown][] = [];
+  for (const [id, below] of tree) {
+    const ids = [...path, id];
+    entries.push([names?.get(id) ?? String(id), below instanceof Map ? toObject(below, ids, context) : leafOut(below.leaf, ids, context)]);
+  }
+  // Defines own members, whatever their name.
+  return Object.fromEntries(entries);
+}
+
+function leafOut(node: DataNode, ids: readonly number[], context: ShapeContext): unknown {
+  if (node.value === null && ids.length === 3 && isMultiple(ids, context)) return {};
+  return valueOut(node);
+}
+
+function isMultiple(ids: readonly number[], context: ShapeContext): boolean {
+  const [objectId = 0, , resourceId = 0] = ids;
+  return context.model.resource(objectId, resourceId, context.versions.get(objectId))?.multiple === true;
+}
+
+/** Names by which resources of this object can be told apart; one that occurs twice, or looks like an id, is left to the id. */
+function resourceNames(path: readonly number[], context: ShapeContext): ReadonlyMap<number, string> {
+  const objectId = path[0] ?? 0;
+  const resources = [...(context.model.object(objectId, context.versions.get(objectId))?.resources.values() ?? [])];
+  const counts = new Map<string, number>();
+  for (const { name } of resources) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const usable = resources.filter(({ name }) => counts.get(name) === 1 && name !== '' && name !== '__proto__' && !/^\d+$/.test(name));
+  return new Map(usable.map(({ id, name }) => [id, name]));
+}
