@@ -1,17 +1,34 @@
 /**
  * The composition root: the only file that knows every floor. A plain Node.js program can use it as well as the nodes.
  */
-import type { Clock } from './transport/types';
+import { randomUUID } from 'node:crypto';
+import { CoapEndpoint } from './coap/endpoint';
+import { DeviceTable, readDevicesFile } from './credentials/device-table';
 import type { DeviceEntry, UnknownDevices } from './credentials/types';
+import { omaModel } from './model/oma';
+import { attachLive, type Attachment } from './server/live';
+import { ServerCore } from './server/server';
 import type { Observation, Operation, OperationOptions, OperationResult, Registration, ServerEvent } from './server/types';
+import { createRealClock } from './transport/clock';
+import { Driver } from './transport/driver';
+import { acquireListener, listenerKey, releaseListener, type Listener } from './transport/listeners';
+import type { Clock } from './transport/types';
+import { UdpTransport, type UdpOptions } from './transport/udp';
 
+export * from './rpc/index';
+export { createDevice } from './device/index';
+export type { DeviceEvent, DeviceOptions, DeviceState, DeviceValue, SimulatedDevice } from './device/index';
+export { omaModel } from './model/oma';
+export { DeviceTableError } from './credentials/device-table';
 export type * from './server/types';
 export type * from './credentials/types';
 export type * from './lwm2m/types';
-export type * from './rpc/types';
+export type * from './model/types';
 
 /** What a server is made from. Every field has a default. */
 export interface Lwm2mServerOptions {
+  /** Names the server in errors. */
+  readonly name?: string;
   /** UDP port for plain CoAP; 0 takes any free one. Default 5683. */
   readonly port?: number;
   /** Local address; default all addresses, IPv4 and IPv6. */
@@ -26,14 +43,16 @@ export interface Lwm2mServerOptions {
   /** Milliseconds for one operation, when neither the call nor the device says otherwise. Default 120000. */
   readonly timeout?: number;
   readonly clock?: Clock;
+  /** Hears of errors that should not have happened; default: they are only counted. */
+  readonly onError?: (error: unknown) => void;
 }
 
-/** Counters since start; every name is stable. */
+/** Counters since start, and sizes; every name is stable. */
 export type ServerStats = Readonly<Record<string, number>>;
 
 /** A running LwM2M server. */
 export interface Lwm2mServer {
-  /** Opens the sockets. Rejects with an Error whose `code` is the system's (EADDRINUSE ...). */
+  /** Opens the sockets. Rejects with an Error whose `code` is the system's (EADDRINUSE ...) or ROUTE_TAKEN. */
   start(): Promise<void>;
   /** Ends every exchange with reason `closed` and frees the port. */
   close(): Promise<void>;
@@ -48,4 +67,147 @@ export interface Lwm2mServer {
   /** Never rejects. */
   perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
   stats(): ServerStats;
+  /** Whether the open sockets keep the process alive. */
+  keepAlive(on: boolean): void;
+  /** New device table, times and `onError` for a running server. Throws `DeviceTableError`. */
+  configure(options: Lwm2mServerOptions): void;
+}
+
+const DEFAULT_PORT = 5683;
+const DEFAULT_TIMEOUT = 120_000;
+
+/** The sockets of one port with the CoAP endpoint on them; shared by all that serve routes there. */
+class CoapListener implements Listener {
+  readonly driver: Driver;
+  readonly endpoint: CoapEndpoint;
+  readonly transport: UdpTransport;
+
+  constructor(options: { udp: UdpOptions; clock: Clock; onError: (error: unknown) => void }) {
+    const { udp, clock, onError } = options;
+    this.driver = new Driver({ clock, onError });
+    this.endpoint = new CoapEndpoint({ driver: this.driver, onError });
+    this.transport = new UdpTransport(udp, this.endpoint);
+  }
+
+  open(): Promise<void> {
+    return this.transport.open();
+  }
+
+  async close(): Promise<void> {
+    this.endpoint.close();
+    await this.transport.close();
+  }
+}
+
+function settings(options: Lwm2mServerOptions): { devices: DeviceTable; timeout: number } {
+  const { devices = [], devicesFile, unknownDevices = 'refuse', timeout = DEFAULT_TIMEOUT } = options;
+  const fromFile = devicesFile ? readDevicesFile(devicesFile) : [];
+  return { devices: new DeviceTable({ devices: [...devices, ...fromFile], unknownDevices }), timeout };
+}
+
+/** An LwM2M server on its own port. Throws `DeviceTableError` on a device table that makes no sense. */
+export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer {
+  const { port = DEFAULT_PORT, host, receiveBuffer, name = 'lwm2m-server' } = options;
+  let internalErrors = 0;
+  let { onError: hear } = options;
+  const onError = (error: unknown): void => {
+    internalErrors++;
+    hear?.(error);
+  };
+  const initial = settings(options);
+  const key = `${listenerKey(host, port)}${port === 0 ? `#${randomUUID()}` : ''}`;
+  const subscribers = new Set<(event: ServerEvent) => void>();
+  let current = initial;
+  let listener: CoapListener | undefined;
+  let core: ServerCore | undefined;
+  let starting: Promise<void> | undefined;
+
+  function publish(event: ServerEvent): void {
+    for (const subscriber of subscribers) {
+      try {
+        subscriber(event);
+      } catch (error) {
+        onError(error);
+      }
+    }
+  }
+
+  async function open(): Promise<void> {
+    const clock = options.clock ?? createRealClock();
+    const acquired = await acquireListener(key, () => new CoapListener({ udp: { port, host, receiveBuffer }, clock, onError }));
+    try {
+      const { endpoint, driver } = acquired;
+      core = new ServerCore({ name, endpoint, driver, model: omaModel(), onError, ...current });
+    } catch (error) {
+      await releaseListener(key);
+      throw error;
+    }
+    listener = acquired;
+    core.subscribe(publish);
+  }
+
+  return {
+    async start() {
+      if (core) return;
+      starting ??= open().finally(() => (starting = undefined));
+      await starting;
+    },
+    async close() {
+      await starting?.catch(() => undefined);
+      if (!core) return;
+      const closing = core;
+      core = listener = undefined;
+      closing.close();
+      await releaseListener(key);
+    },
+    get port() {
+      return listener?.transport.port ?? 0;
+    },
+    get listening() {
+      return listener !== undefined;
+    },
+    subscribe(subscriber) {
+      subscribers.add(subscriber);
+      return () => subscribers.delete(subscriber);
+    },
+    registrations: () => core?.registrations() ?? [],
+    registration: (endpoint) => core?.registration(endpoint),
+    observations: (endpoint) => core?.observations(endpoint) ?? [],
+    perform(endpoint, operation, operationOptions) {
+      if (core) return core.perform(endpoint, operation, operationOptions);
+      return Promise.resolve({ kind: 'failed', code: 'CLOSED', error: `The server "${name}" is not running.` });
+    },
+    stats() {
+      if (!core || !listener) return { internalErrors };
+      return {
+        ...listener.transport.counters,
+        ...listener.endpoint.counters,
+        ...listener.endpoint.sizes(),
+        ...core.counters(),
+        internalErrors,
+      };
+    },
+    keepAlive: (on) => listener?.transport.keepAlive(on),
+    configure(next) {
+      current = settings(next);
+      hear = next.onError;
+      core?.configure(current);
+    },
+  };
+}
+
+/** A server that outlasts a Deploy; see `release`. */
+export type LiveServer = Attachment<Lwm2mServer>;
+
+/**
+ * The live server of a configuration node: the one its predecessor left parked, when port, host and receive buffer are the
+ * same (other settings are taken over), else a new one. Throws `DeviceTableError`.
+ */
+export function acquireServer(id: string, options: Lwm2mServerOptions): LiveServer {
+  const { port = DEFAULT_PORT, host = '', receiveBuffer = 0 } = options;
+  // Before anything is taken: a server that is adopted and then not used would run on without an owner.
+  settings(options);
+  const live = attachLive(id, JSON.stringify([port, host, receiveBuffer]), () => createLwm2mServer(options));
+  if (live.adopted) live.server.configure(options);
+  return live;
 }

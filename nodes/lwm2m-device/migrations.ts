@@ -1,0 +1,23 @@
+import { applySteps, withDefaults } from '../shared/migrate';
+import type { Settings, Step } from '../shared/migrate';
+
+/** The settings of version 1. Numbers may be text. */
+export interface DeviceSettings {
+  readonly version: number;
+  readonly endpoint: string;
+  readonly host: string;
+  readonly port: number | string;
+  /** Seconds. */
+  readonly lifetime: number | string;
+  readonly lwm2mVersion: string;
+}
+
+const steps: Step[] = [
+  (settings: Settings) =>
+    withDefaults(settings, { endpoint: 'simulated-device', host: '127.0.0.1', port: 5683, lifetime: 300, lwm2mVersion: '1.1' }),
+];
+
+/** The settings in their present version, whatever version was saved. */
+export function migrate(settings: object): DeviceSettings {
+  return applySteps(settings as Settings, steps) as unknown as DeviceSettings;
+}

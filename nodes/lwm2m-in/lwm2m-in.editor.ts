@@ -1,0 +1,70 @@
+import { category, nodeColor } from '../shared/editor/red';
+import type { EditorNode, Validity } from '../shared/editor/red';
+import { suggestEndpoints, suggestPaths } from '../shared/editor/suggestions';
+import { pathText, validator } from '../shared/editor/validate';
+import { eventKinds } from './events';
+
+interface In {
+  version: number;
+  name: string;
+  server: string;
+  endpoint: string;
+  events: string[];
+  path: string;
+  instanceKeys: string;
+}
+
+const version = 1;
+
+RED.nodes.registerType<In>('lwm2m-in', {
+  category,
+  color: nodeColor,
+  icon: 'lwm2m-in.svg',
+  inputs: 0,
+  outputs: 1,
+  defaults: {
+    version: { value: version },
+    name: { value: '' },
+    server: { value: '', type: 'lwm2m-server', required: true },
+    endpoint: { value: '' },
+    events: { value: [...eventKinds], validate: validator(atLeastOne) },
+    path: { value: '', validate: pathText('lwm2m-in.invalid.path', false) },
+    instanceKeys: { value: 'id' },
+  },
+  paletteLabel() {
+    return this._('lwm2m-in.paletteLabel');
+  },
+  label() {
+    return this.name || this.endpoint || this._('lwm2m-in.paletteLabel');
+  },
+  labelStyle() {
+    return this.name ? 'node_label_italic' : '';
+  },
+  oneditprepare() {
+    const $server = $('#node-input-server');
+    suggestEndpoints($('#node-input-endpoint'), $server);
+    suggestPaths($('#node-input-path'), $server, $('#node-input-endpoint'));
+    for (const kind of eventKinds) {
+      const $box = $('<input type="checkbox">').attr('value', kind).prop('checked', this.events.includes(kind));
+      const $label = $('<label>').append($box, $('<span>').text(this._(`lwm2m-in.event.${kind}`)));
+      $label.appendTo('#lwm2m-in-events');
+    }
+    $('#lwm2m-in-all').on('click', () => $boxes().prop('checked', true));
+    $('#lwm2m-in-none').on('click', () => $boxes().prop('checked', false));
+  },
+  oneditsave() {
+    this.version = version;
+    this.events = $boxes()
+      .filter(':checked')
+      .toArray()
+      .map((box) => String($(box).val()));
+  },
+});
+
+function $boxes(): JQuery {
+  return $('#lwm2m-in-events input');
+}
+
+function atLeastOne(this: EditorNode<In>, events: string[]): Validity {
+  return (Array.isArray(events) && events.length > 0) || this._('lwm2m-in.invalid.events');
+}

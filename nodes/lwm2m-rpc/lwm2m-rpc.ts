@@ -1,0 +1,138 @@
+import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
+import { runCommand } from '../../lib/index';
+import type { FailureCode, RpcResult } from '../../lib/index';
+import { codeOf, reasonOf, textField } from '../shared/fields';
+import { StatusLine } from '../shared/status';
+import type { ServerNode, ServerState } from '../shared/types';
+import { commandOf, writesValue } from './command';
+import { migrate } from './migrations';
+import type { RpcSettings } from './migrations';
+
+/** One command on its way: plain data, so that it outlives the node that took it. */
+interface Waiting {
+  readonly nodeId: string;
+  readonly msg: NodeMessageInFlow;
+  readonly endpoint: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
+/** How a node takes the result of a command, whoever sent it. */
+type Deliver = (waiting: Waiting, result: RpcResult) => void;
+
+/** The nodes that are open now, by id: a command that waits through a Deploy is answered by the new node of the same id. */
+const open = new Map<string, Deliver>();
+
+function init(RED: NodeAPI): void {
+  function Lwm2mRpcNode(this: Node, def: NodeDef): void {
+    RED.nodes.createNode(this, def);
+    const settings = migrate(def);
+    const status = new StatusLine(this);
+    const server = RED.nodes.getNode(settings.server) as ServerNode | null;
+    const callbacks = new Map<Waiting, { send: (msg: NodeMessage) => void; done: (error?: Error) => void }>();
+
+    const deliver: Deliver = (waiting, result) => {
+      const { msg } = waiting;
+      const { send, done } = callbacks.get(waiting) ?? {
+        send: (message: NodeMessage) => this.send(message),
+        done: (error?: Error) => error && this.error(error, msg),
+      };
+      callbacks.delete(waiting);
+      const error = result.failure === undefined ? undefined : failureError(result.failure, result);
+      Object.assign(msg, {
+        payload: result.payload,
+        topic: `${waiting.endpoint}${result.path ?? ''}`,
+        endpoint: waiting.endpoint,
+        lwm2m: result.meta,
+      });
+      if (callbacks.size > 0) showWaiting();
+      else showResult(status, result, Date.now() - waiting.since);
+      if (!error || settings.failures !== 'catch') send(msg);
+      done(error);
+    };
+    const showWaiting = (): void =>
+      status.set({ fill: 'blue', shape: 'ring', text: RED._('lwm2m-rpc.status.waiting', { count: callbacks.size }) });
+
+    open.set(this.id, deliver);
+    if (server) server.register(this, { onState: (state) => showState(status, state) });
+    else status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-rpc.status.noServer' });
+
+    this.on('input', (msg, send, done) => {
+      const waiting: Waiting = { nodeId: this.id, msg, endpoint: textField(settings.endpoint) || endpointOf(msg), since: Date.now() };
+      callbacks.set(waiting, { send, done });
+      showWaiting();
+      void perform(RED, this, settings, server, waiting).then((result) => {
+        const current = open.get(waiting.nodeId);
+        if (current) current(waiting, result);
+        else RED.log.warn(RED._('lwm2m-rpc.errors.nodeGone', { endpoint: waiting.endpoint, result: result.payload.result }));
+      });
+    });
+
+    this.on('close', () => {
+      open.delete(this.id);
+      server?.deregister(this);
+      status.close();
+    });
+  }
+
+  RED.nodes.registerType('lwm2m-rpc', Lwm2mRpcNode);
+}
+
+/** Asks the device. Never rejects: whatever goes wrong is a result. */
+async function perform(
+  RED: NodeAPI,
+  node: Node,
+  settings: RpcSettings,
+  server: ServerNode | null,
+  { msg, endpoint }: Waiting,
+): Promise<RpcResult> {
+  try {
+    if (endpoint === '') return failed('BAD_REQUEST', RED._('lwm2m-rpc.errors.noEndpoint'));
+    if (!server) return failed('CLOSED', RED._('lwm2m-rpc.errors.noServer'));
+    const value = writesValue(settings.operation) ? await evaluate(RED, node, settings, msg) : undefined;
+    const command = commandOf(settings, msg.payload, value);
+    if (!server.live) {
+      return failed('CLOSED', server.state.kind === 'failed' ? server.state.text : RED._('lwm2m-rpc.errors.notOpen'));
+    }
+    return await runCommand(server.live.server, endpoint, command, { instanceKeys: settings.instanceKeys });
+  } catch (error) {
+    return failed((codeOf(error) || 'BAD_REQUEST') as FailureCode, reasonOf(error));
+  }
+}
+
+function failed(code: FailureCode, error: string): RpcResult {
+  return { payload: { result: code, error }, failure: code, meta: { at: Date.now(), failure: code, warnings: [] } };
+}
+
+/** The value field of the dialog. Rejects with the error of a JSONata expression, or of JSON that is none. */
+function evaluate(RED: NodeAPI, node: Node, { value, valueType }: RpcSettings, msg: NodeMessage): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    RED.util.evaluateNodeProperty(value, valueType, node, msg, (error: Error | null, result: unknown) =>
+      error ? reject(error) : resolve(result),
+    );
+  });
+}
+
+/** The name as it came: blanks may be part of it. */
+function endpointOf({ endpoint }: NodeMessage): string {
+  return typeof endpoint === 'string' ? endpoint : '';
+}
+
+function failureError(code: FailureCode, { payload }: RpcResult): Error {
+  return Object.assign(new Error(payload.error ?? code), { code });
+}
+
+function showState(status: StatusLine, state: ServerState): void {
+  if (state.kind === 'failed') status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-rpc.status.failed' });
+  else if (state.kind === 'starting') status.set({ fill: 'yellow', shape: 'ring', text: 'lwm2m-rpc.status.starting' });
+  else status.set({});
+}
+
+function showResult(status: StatusLine, { failure, payload, meta }: RpcResult, milliseconds: number): void {
+  if (failure !== undefined) return status.set({ fill: 'red', shape: 'ring', text: failure });
+  // The device answered: green for a success, yellow for its own refusal (4.xx, 5.xx).
+  const refused = typeof meta['code'] === 'string' && !meta['code'].startsWith('2');
+  status.set({ fill: refused ? 'yellow' : 'green', shape: 'dot', text: `${payload.result} ${milliseconds} ms` });
+}
+
+export = init;

@@ -1,0 +1,44 @@
+import type { InstanceKeys } from '../../lib/index';
+import { applySteps, withDefaults } from '../shared/migrate';
+import type { Settings, Step } from '../shared/migrate';
+
+/** The settings of version 1. A blank field is taken from the message. */
+export interface RpcSettings {
+  readonly version: number;
+  readonly server: string;
+  readonly endpoint: string;
+  /** A method name, or '' = the message says. */
+  readonly operation: string;
+  readonly path: string;
+  /** What a Write writes: a typed input. */
+  readonly value: string;
+  readonly valueType: string;
+  /** The arguments of an Execute. */
+  readonly args: string;
+  /** Milliseconds. */
+  readonly timeout: number | string;
+  readonly instanceKeys: InstanceKeys;
+  /** 'output': failures leave on the output and go to Catch nodes; 'catch': to Catch nodes only. */
+  readonly failures: 'output' | 'catch';
+}
+
+const steps: Step[] = [
+  (settings: Settings) =>
+    withDefaults(settings, {
+      server: '',
+      endpoint: '',
+      operation: '',
+      path: '',
+      value: 'payload',
+      valueType: 'msg',
+      args: '',
+      timeout: '',
+      instanceKeys: 'id',
+      failures: 'output',
+    }),
+];
+
+/** The settings in their present version, whatever version was saved. */
+export function migrate(settings: object): RpcSettings {
+  return applySteps(settings as Settings, steps) as unknown as RpcSettings;
+}

@@ -1,0 +1,151 @@
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { acquireServer } from '../../lib/index';
+import type { LiveServer, ServerEvent } from '../../lib/index';
+import { EventGate } from '../shared/event-gate';
+import { codeOf, reasonOf } from '../shared/fields';
+import type { ServerNode, ServerState, ServerUser } from '../shared/types';
+import { registerAdminRoutes } from './admin';
+import { claim, unclaim } from './claims';
+import { migrate } from './migrations';
+import { serverOptions } from './options';
+import type { ServerOptions } from './options';
+
+/** A server that could not be opened is tried again after so many milliseconds, as the port may be free by then; the last one stays. */
+const retryAfter = [500, 1_000, 2_000, 5_000];
+/** Gates by node id; they outlive the node while its server waits to be adopted by the next one. */
+const gates = new Map<string, EventGate>();
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+function init(RED: NodeAPI): void {
+  registerAdminRoutes(RED);
+
+  function Lwm2mServerNode(this: Writable<ServerNode>, def: NodeDef): void {
+    RED.nodes.createNode(this, def);
+    const listeners = new Map<string, { node: Node; user: ServerUser }>();
+    const gate = gates.get(this.id) ?? new EventGate();
+    gates.set(this.id, gate);
+    let closed = false;
+    /** A call, since the compiler takes a variable for unchanged across an await. */
+    const isClosed = (): boolean => closed;
+    let retry: NodeJS.Timeout | undefined;
+    let attempts = 0;
+    let lastProblem = '';
+
+    this.users = {};
+    this.live = undefined;
+    this.state = { kind: 'starting' };
+    this.register = (node, user) => {
+      this.users[node.id] = node;
+      listeners.set(node.id, { node, user });
+      tell(() => user.onState?.(this.state), node);
+    };
+    this.deregister = (node) => {
+      Reflect.deleteProperty(this.users, node.id);
+      listeners.delete(node.id);
+    };
+
+    const tell = (call: () => void, node: Node): void => {
+      try {
+        call();
+      } catch (error) {
+        node.error(error);
+      }
+    };
+    const setState = (state: ServerState): void => {
+      this.state = state;
+      for (const { node, user } of [...listeners.values()]) tell(() => user.onState?.(state), node);
+    };
+    const onEvent = (event: ServerEvent): void => {
+      for (const { node, user } of [...listeners.values()]) tell(() => user.onEvent?.(event), node);
+    };
+
+    const fail = (text: string): void => {
+      // Each new attempt would say the same again.
+      if (text !== lastProblem) this.error(text);
+      lastProblem = text;
+      setState({ kind: 'failed', text });
+      retry = setTimeout(open, retryAfter[Math.min(attempts, retryAfter.length - 1)]);
+      attempts++;
+    };
+    const open = (): void => {
+      let options: ServerOptions;
+      try {
+        options = serverOptions(migrate(def));
+      } catch (error) {
+        fail(RED._('lwm2m-server.errors.setting', { reason: reasonOf(error) }));
+        return;
+      }
+      const rival = claim({ id: this.id, name: options.name, port: options.port, host: options.host ?? '' });
+      if (rival) fail(RED._('lwm2m-server.errors.duplicate', { port: options.port, first: rival.name, second: options.name }));
+      else void run(options);
+    };
+    /** Never rejects. */
+    const run = async (options: ServerOptions): Promise<void> => {
+      let live: LiveServer | undefined;
+      try {
+        live = acquireServer(this.id, { ...options, onError: (error) => RED.log.error(`${options.name}: ${reasonOf(error)}`) });
+        this.live = live;
+        gate.attach(live.server);
+        await live.ready;
+        if (isClosed()) return;
+        attempts = 0;
+        lastProblem = '';
+        setState({ kind: 'listening', port: live.server.port });
+      } catch (error) {
+        if (isClosed()) return;
+        this.live = undefined;
+        gate.detach();
+        await live?.release(true).catch(() => undefined);
+        unclaim(this.id);
+        if (!isClosed()) fail(problemText(RED, error, options));
+      }
+    };
+
+    const flowsStopping = (): void => gate.shut();
+    const flowsStarted = (): void => {
+      const lost = gate.open(onEvent);
+      if (lost > 0) this.warn(RED._('lwm2m-server.errors.lost', { count: lost }));
+    };
+    RED.events.on('flows:stopping', flowsStopping);
+    RED.events.on('flows:started', flowsStarted);
+
+    this.on('close', (removed: boolean, done: () => void) => {
+      closed = true;
+      clearTimeout(retry);
+      RED.events.off('flows:stopping', flowsStopping);
+      RED.events.off('flows:started', flowsStarted);
+      gate.shut();
+      unclaim(this.id);
+      if (removed) {
+        gate.detach();
+        gates.delete(this.id);
+      }
+      const released = this.live?.release(removed) ?? Promise.resolve();
+      released.catch((error: unknown) => this.error(reasonOf(error))).finally(done);
+    });
+
+    open();
+  }
+
+  RED.nodes.registerType('lwm2m-server', Lwm2mServerNode as (this: Node, def: NodeDef) => void);
+}
+
+/** Why the server could not be opened, and what to do, in plain words. */
+function problemText(RED: NodeAPI, error: unknown, options: ServerOptions): string {
+  const facts = { port: options.port, host: options.host ?? '', name: options.name, reason: reasonOf(error) };
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return RED._('lwm2m-server.errors.inUse', facts);
+    case 'EACCES':
+      return RED._('lwm2m-server.errors.forbidden', facts);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return RED._('lwm2m-server.errors.noAddress', facts);
+    default:
+      return RED._('lwm2m-server.errors.other', facts);
+  }
+}
+
+export = init;

@@ -1,0 +1,45 @@
+import type { UnknownDevices } from '../../lib/index';
+import { applySteps, withDefaults } from '../shared/migrate';
+import type { Settings, Step } from '../shared/migrate';
+
+/** A row of the dialog's device table, as it is saved: fields may be blank. */
+export interface DeviceRow {
+  readonly endpoint?: unknown;
+  readonly mode?: unknown;
+  readonly name?: unknown;
+  readonly timeout?: unknown;
+  readonly disabled?: unknown;
+}
+
+/** The settings of version 1. Numbers may be text: they come from input fields or environment variables. */
+export interface ServerSettings {
+  readonly version: number;
+  readonly name: string;
+  readonly port: number | string;
+  /** Blank = all addresses. */
+  readonly host: string;
+  readonly unknownDevices: UnknownDevices;
+  readonly devices: readonly DeviceRow[];
+  readonly devicesFile: string;
+  readonly receiveBuffer: number | string;
+  readonly timeout: number | string;
+}
+
+const steps: Step[] = [
+  (settings: Settings) =>
+    withDefaults(settings, {
+      name: '',
+      port: 5683,
+      host: '',
+      unknownDevices: 'refuse',
+      devices: [],
+      devicesFile: '',
+      receiveBuffer: '',
+      timeout: '',
+    }),
+];
+
+/** The settings in their present version, whatever version was saved. */
+export function migrate(settings: object): ServerSettings {
+  return applySteps(settings as Settings, steps) as unknown as ServerSettings;
+}

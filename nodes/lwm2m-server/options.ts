@@ -1,0 +1,49 @@
+import type { DeviceEntry, Lwm2mServerOptions } from '../../lib/index';
+import { numberField, textField } from '../shared/fields';
+import type { DeviceRow, ServerSettings } from './migrations';
+
+const maxPort = 65535;
+const maxBuffer = 2 ** 30;
+/** The longest time one timer can wait, in milliseconds. */
+const maxTimeout = 2 ** 31 - 1;
+const defaultPort = 5683;
+
+export type ServerOptions = Lwm2mServerOptions & { readonly name: string; readonly port: number };
+
+/** What the dialog says as options for the library. Throws an Error in plain words for a setting that cannot be meant. */
+export function serverOptions(settings: ServerSettings): ServerOptions {
+  const port = numberField(settings.port, 'port', 0, maxPort) ?? defaultPort;
+  const host = textField(settings.host);
+  const devicesFile = textField(settings.devicesFile);
+  const receiveBuffer = numberField(settings.receiveBuffer, 'receiveBuffer', 1, maxBuffer);
+  const timeout = numberField(settings.timeout, 'timeout', 1, maxTimeout);
+  return {
+    name: textField(settings.name) || `LwM2M :${port}`,
+    port,
+    unknownDevices: settings.unknownDevices === 'accept-without-security' ? 'accept-without-security' : 'refuse',
+    devices: deviceEntries(settings.devices),
+    ...(host && { host }),
+    ...(devicesFile && { devicesFile }),
+    ...(receiveBuffer !== undefined && { receiveBuffer }),
+    ...(timeout !== undefined && { timeout }),
+  };
+}
+
+/** Rows without an endpoint are skipped: a row just added and left blank means nothing. */
+function deviceEntries(rows: unknown): DeviceEntry[] {
+  if (!Array.isArray(rows)) return [];
+  return (rows as readonly DeviceRow[]).filter((row) => textField(row.endpoint) !== '').map(deviceEntry);
+}
+
+function deviceEntry(row: DeviceRow): DeviceEntry {
+  const endpoint = textField(row.endpoint);
+  const name = textField(row.name);
+  const timeout = numberField(row.timeout, `timeout of ${endpoint}`, 1, maxTimeout);
+  return {
+    endpoint,
+    mode: 'none',
+    ...(name && { name }),
+    ...(timeout !== undefined && { timeout }),
+    ...(row.disabled === true && { disabled: true }),
+  };
+}

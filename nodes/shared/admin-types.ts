@@ -1,0 +1,19 @@
+/** What the admin routes answer and the dialogs read. */
+
+export interface DeviceRow {
+  readonly endpoint: string;
+  readonly objects: readonly { readonly objectId: number; readonly instanceId?: number }[];
+}
+
+/** Of GET lwm2m/<server id>/devices. `deployed` false: the server does not run (yet). */
+export interface DevicesAnswer {
+  readonly deployed: boolean;
+  readonly devices: readonly DeviceRow[];
+}
+
+/** Of GET lwm2m/objects: one object with the resources a person can choose. */
+export interface ObjectRow {
+  readonly id: number;
+  readonly name: string;
+  readonly resources: readonly { readonly id: number; readonly name: string; readonly operations: string; readonly units?: string }[];
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { migrate as device } from '../../nodes/lwm2m-device/migrations';
+import { eventKinds } from '../../nodes/lwm2m-in/events';
+import { migrate as incoming } from '../../nodes/lwm2m-in/migrations';
+import { migrate as rpc } from '../../nodes/lwm2m-rpc/migrations';
+import { migrate as server } from '../../nodes/lwm2m-server/migrations';
+import { serverOptions } from '../../nodes/lwm2m-server/options';
+
+const nodes: [string, (settings: object) => object, object][] = [
+  [
+    'lwm2m-server',
+    server,
+    { name: '', port: 5683, host: '', unknownDevices: 'refuse', devices: [], devicesFile: '', receiveBuffer: '', timeout: '' },
+  ],
+  ['lwm2m-in', incoming, { server: '', endpoint: '', events: [...eventKinds], path: '', instanceKeys: 'id' }],
+  [
+    'lwm2m-rpc',
+    rpc,
+    {
+      server: '',
+      endpoint: '',
+      operation: '',
+      path: '',
+      value: 'payload',
+      valueType: 'msg',
+      args: '',
+      timeout: '',
+      instanceKeys: 'id',
+      failures: 'output',
+    },
+  ],
+  ['lwm2m-device', device, { endpoint: 'simulated-device', host: '127.0.0.1', port: 5683, lifetime: 300, lwm2mVersion: '1.1' }],
+];
+
+describe('migrations', () => {
+  for (const [type, migrate, defaults] of nodes) {
+    describe(type, () => {
+      it('gives a flow written by hand what it does not say', () => {
+        assert.deepEqual(migrate({ id: 'n1', type }), { id: 'n1', type, ...defaults, version: 1 });
+      });
+      it('keeps what the flow says, even blank', () => {
+        const [field = ''] = Object.keys(defaults);
+        assert.deepEqual(migrate({ [field]: 'mine' }), { ...defaults, [field]: 'mine', version: 1 });
+        assert.deepEqual(migrate({ [field]: '' }), { ...defaults, [field]: '', version: 1 });
+      });
+      it('leaves version 1 as it is', () => {
+        const settings = { ...defaults, version: 1, other: true };
+        assert.deepEqual(migrate(settings), settings);
+      });
+    });
+  }
+});
+
+describe('lwm2m-server options', () => {
+  it('are the defaults of the library for an empty dialog', () => {
+    assert.deepEqual(serverOptions(server({})), { name: 'LwM2M :5683', port: 5683, unknownDevices: 'refuse', devices: [] });
+  });
+
+  it('take every field', () => {
+    const settings = {
+      name: 'Plant',
+      port: '5690',
+      host: ' ::1 ',
+      unknownDevices: 'accept-without-security',
+      devices: [
+        { endpoint: ' meter-1 ', mode: 'none', name: 'Cellar', timeout: '5000' },
+        { endpoint: 'meter-2', mode: 'none', name: '', timeout: '' },
+        { endpoint: '', mode: 'none', name: 'blank row', timeout: '' },
+      ],
+      devicesFile: '/data/devices.json',
+      receiveBuffer: '1048576',
+      timeout: 60000,
+    };
+    assert.deepEqual(serverOptions(server(settings)), {
+      name: 'Plant',
+      port: 5690,
+      host: '::1',
+      unknownDevices: 'accept-without-security',
+      devices: [
+        { endpoint: 'meter-1', mode: 'none', name: 'Cellar', timeout: 5000 },
+        { endpoint: 'meter-2', mode: 'none' },
+      ],
+      devicesFile: '/data/devices.json',
+      receiveBuffer: 1048576,
+      timeout: 60000,
+    });
+  });
+
+  it('never fall back to less security', () => {
+    assert.equal(serverOptions(server({ unknownDevices: 'accept-everything' })).unknownDevices, 'refuse');
+  });
+
+  const wrong: [string, object][] = [
+    ['port', { port: 'coap' }],
+    ['port', { port: 70000 }],
+    ['timeout', { timeout: '0' }],
+    ['receiveBuffer', { receiveBuffer: '-1' }],
+    ['timeout of x', { devices: [{ endpoint: 'x', timeout: '1.5' }] }],
+  ];
+  for (const [field, settings] of wrong) {
+    it(`refuse ${JSON.stringify(settings)} and name the field`, () => {
+      assert.throws(() => serverOptions(server(settings)), new RegExp(`^RangeError: ${field}:`));
+    });
+  }
+
+  it('survive a device table that is none', () => {
+    assert.deepEqual(serverOptions(server({ devices: 'x' })).devices, []);
+  });
+});
