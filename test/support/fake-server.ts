@@ -1,0 +1,138 @@
+/** A server without a network, for the nodes that use one. */
+import type { Node, NodeDef } from 'node-red';
+import type { LiveServer, Lwm2mServer, Operation, OperationResult, Registration, ServerEvent } from '../../lib/index';
+import type { ServerNode, ServerState, ServerUser } from '../../nodes/shared/types';
+import type { Initializer } from './flows';
+
+/** A registration with everything filled in. */
+export function registration(endpoint: string, changes: Partial<Registration> = {}): Registration {
+  return {
+    id: `id-of-${endpoint}`,
+    endpoint,
+    lwm2mVersion: '1.1',
+    lifetime: 300,
+    binding: 'U',
+    queueMode: false,
+    extra: {},
+    rootPath: '',
+    contentFormats: [],
+    objects: [
+      { objectId: 3, instanceId: 0 },
+      { objectId: 3303, instanceId: 0 },
+    ],
+    versions: new Map([
+      [3, '1.1'],
+      [3303, '1.0'],
+    ]),
+    identity: { scheme: 'coap', mode: 'none', name: '' },
+    address: '192.0.2.7',
+    port: 56830,
+    registeredAt: 1_700_000_000_000,
+    updatedAt: 1_700_000_000_000,
+    ...changes,
+  };
+}
+
+export function registered(endpoint: string): ServerEvent {
+  return { kind: 'registered', at: 1_700_000_000_000, registration: registration(endpoint) };
+}
+
+/** A notification of one integer. */
+export function notification(endpoint: string, path: readonly number[], value: number): ServerEvent {
+  return {
+    kind: 'notification',
+    at: 1_700_000_000_000,
+    registration: registration(endpoint),
+    observation: { id: 'ab12', registrationId: `id-of-${endpoint}`, endpoint, path: { ids: path }, startedAt: 1_700_000_000_000 },
+    nodes: [{ path, type: 'integer', value }],
+    contentFormat: 11542,
+    code: '2.05',
+    sequence: 1,
+  };
+}
+
+type Answer = (endpoint: string, operation: Operation) => OperationResult | Promise<OperationResult>;
+
+export class FakeServer implements Lwm2mServer {
+  readonly port = 5683;
+  readonly listening = true;
+  readonly performed: { endpoint: string; operation: Operation; timeout: number | undefined }[] = [];
+  devices: Registration[] = [];
+  answer: Answer = (endpoint, operation) => {
+    const { ids } = operation.path;
+    return {
+      kind: 'answer',
+      code: '2.05',
+      result: 'CONTENT',
+      ok: true,
+      nodes: [{ path: ids, type: 'integer', value: 85 }],
+      rtt: 12,
+      registration: registration(endpoint),
+    };
+  };
+  private readonly listeners = new Set<(event: ServerEvent) => void>();
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+  subscribe(listener: (event: ServerEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+  registrations(): Registration[] {
+    return this.devices;
+  }
+  registration(endpoint: string): Registration | undefined {
+    return this.devices.find((device) => device.endpoint === endpoint);
+  }
+  observations(): [] {
+    return [];
+  }
+  async perform(endpoint: string, operation: Operation, options?: { timeout?: number }): Promise<OperationResult> {
+    this.performed.push({ endpoint, operation, timeout: options?.timeout });
+    return this.answer(endpoint, operation);
+  }
+  stats(): Record<string, number> {
+    return {};
+  }
+  keepAlive(): void {
+    // Nothing to keep alive.
+  }
+  configure(): void {
+    // Nothing to configure.
+  }
+  emit(event: ServerEvent): void {
+    for (const listener of [...this.listeners]) listener(event);
+  }
+}
+
+/** An `lwm2m-server` node around a fake; it stands in for the real node in flows that test the others. */
+export function fakeServerNode(fake: FakeServer, state: ServerState = { kind: 'listening', port: 5683 }): Initializer {
+  return (RED) => {
+    function FakeServerNode(this: Node, def: NodeDef): void {
+      RED.nodes.createNode(this, def);
+      const node = this as { -readonly [K in keyof ServerNode]: ServerNode[K] };
+      const ends = new Map<string, () => void>();
+      const live: LiveServer = { server: fake, adopted: false, ready: Promise.resolve(), release: () => Promise.resolve() };
+      node.live = state.kind === 'listening' ? live : undefined;
+      node.state = state;
+      node.users = {};
+      node.register = (user: Node, listener: ServerUser) => {
+        node.users[user.id] = user;
+        listener.onState?.(state);
+        ends.set(
+          user.id,
+          fake.subscribe((event) => listener.onEvent?.(event)),
+        );
+      };
+      node.deregister = (user: Node) => {
+        Reflect.deleteProperty(node.users, user.id);
+        ends.get(user.id)?.();
+      };
+    }
+    RED.nodes.registerType('lwm2m-server', FakeServerNode);
+  };
+}

@@ -1,0 +1,95 @@
+import { CoapEndpoint } from '../../lib/coap/endpoint';
+import type { CoapParams } from '../../lib/coap/params';
+import { DeviceTable } from '../../lib/credentials/device-table';
+import type { DeviceEntry, UnknownDevices } from '../../lib/credentials/types';
+import { omaModel } from '../../lib/model/oma';
+import { ServerCore } from '../../lib/server/server';
+import type { ServerEvent } from '../../lib/server/types';
+import { Driver } from '../../lib/transport/driver';
+import { createRandom } from './random';
+import { VirtualClock } from './virtual-clock';
+import { VirtualNetwork, type Address, type Conditions, type VirtualTransport } from './virtual-network';
+
+export interface GroundOptions {
+  readonly seed?: number;
+  readonly unknownDevices?: UnknownDevices;
+  readonly devices?: readonly DeviceEntry[];
+  readonly up?: Partial<Conditions>;
+  readonly down?: Partial<Conditions>;
+  readonly params?: Partial<CoapParams>;
+  /** Milliseconds for one operation; default 120 000. */
+  readonly timeout?: number;
+}
+
+/** The live server on a virtual network: the whole of it but for sockets and the system clock. */
+export interface Ground {
+  readonly clock: VirtualClock;
+  readonly network: VirtualNetwork;
+  readonly transport: VirtualTransport;
+  readonly endpoint: CoapEndpoint;
+  readonly server: ServerCore;
+  readonly at: Address;
+  /** All events so far; a test may empty it. */
+  readonly events: ServerEvent[];
+  /** What the server reported as its own fault. Empty, or the test fails. */
+  readonly errors: unknown[];
+  close(): void;
+}
+
+export const SERVER_ADDRESS: Address = { address: '192.0.2.1', port: 5683 };
+
+/** A server that lets in every device unless told otherwise. */
+export function createGround(options: GroundOptions = {}): Ground {
+  const clock = new VirtualClock();
+  const network = new VirtualNetwork({
+    clock,
+    seed: options.seed ?? 1,
+    ...(options.up && { up: options.up }),
+    ...(options.down && { down: options.down }),
+  });
+  const errors: unknown[] = [];
+  const onError = (error: unknown): void => void errors.push(error);
+  const driver = new Driver({ clock: clock.createAlarmOwner(), onError });
+  const random = createRandom((options.seed ?? 1) + 1);
+  const endpoint = new CoapEndpoint({
+    driver,
+    onError,
+    random: { bytes: (count) => random.bytes(count), float: () => random.next() },
+    ...(options.params && { params: options.params }),
+  });
+  const server = new ServerCore({
+    name: 'ground',
+    endpoint,
+    driver,
+    model: omaModel(),
+    devices: new DeviceTable({
+      unknownDevices: options.unknownDevices ?? 'accept-without-security',
+      ...(options.devices && { devices: options.devices }),
+    }),
+    timeout: options.timeout ?? 120_000,
+    onError,
+  });
+  const events: ServerEvent[] = [];
+  server.subscribe((event) => events.push(event));
+  const transport = network.transport(SERVER_ADDRESS, () => endpoint);
+  return {
+    clock,
+    network,
+    transport,
+    endpoint,
+    server,
+    at: SERVER_ADDRESS,
+    events,
+    errors,
+    close: () => {
+      server.close();
+      endpoint.close();
+      transport.close();
+    },
+  };
+}
+
+/** Events of one kind. */
+export function eventsOf<K extends ServerEvent['kind']>(events: readonly ServerEvent[], kind: K): Extract<ServerEvent, { kind: K }>[] {
+  return events.filter((event): event is Extract<ServerEvent, { kind: K }> => event.kind === kind);
+}

@@ -1,0 +1,154 @@
+/** A real Node-RED in a child process, with this package linked into a user directory of its own. */
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+export const packageRoot = path.resolve(__dirname, '../..');
+const startLimit = 60_000;
+const stopLimit = 8_000;
+
+export interface NodeRedOptions {
+  /** The flow as an array of nodes, or the path of a flow file. Without it the editor starts empty. */
+  flow?: readonly object[] | string;
+  /** Default: any free TCP port. */
+  uiPort?: number;
+  /** The folder to load the package from; default this repository (run the build first). */
+  packageDir?: string;
+  /** The `red.js` to run; default the one of the devDependencies. */
+  red?: string;
+  /** Added to the settings file. */
+  settings?: Readonly<Record<string, unknown>>;
+  /** Environment variables added to those of the tests. */
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface NodeRed {
+  /** With a slash at the end. */
+  readonly url: string;
+  /** The user directory; gone after `stop`. */
+  readonly dir: string;
+  readonly pid: number;
+  /** Everything it wrote so far. */
+  log(): string;
+  /** Resolves once the output matches; rejects with the output when Node-RED ends first or `limit` ms pass. */
+  waitFor(pattern: RegExp, limit?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts Node-RED and resolves at its "Started flows". Rejects with its output when it does not come up. */
+export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRed> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'lwm2m-node-red-'));
+  const uiPort = options.uiPort ?? (await freeTcpPort());
+  await prepare(dir, uiPort, options);
+  const red = options.red ?? path.join(packageRoot, 'node_modules/node-red/red.js');
+  const child = spawn(process.execPath, [red, '-u', dir, '-s', path.join(dir, 'settings.js')], {
+    cwd: dir,
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let ended = false;
+  const watchers = new Set<() => void>();
+  const wake = (): void => {
+    for (const watcher of [...watchers]) watcher();
+  };
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString('utf8');
+    wake();
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      ended = true;
+      wake();
+      resolve();
+    });
+  });
+
+  const waitFor = (pattern: RegExp, limit = startLimit): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const finish = (problem?: string): void => {
+        clearTimeout(timer);
+        watchers.delete(look);
+        if (problem === undefined) resolve();
+        else reject(new Error(`${problem}\n${output}`));
+      };
+      const look = (): void => {
+        if (pattern.test(output)) finish();
+        else if (ended) finish(`Node-RED ended before it said ${pattern}`);
+      };
+      const timer = setTimeout(() => finish(`Node-RED did not say ${pattern} within ${limit} ms`), limit);
+      watchers.add(look);
+      look();
+    });
+
+  const stop = async (): Promise<void> => {
+    if (!ended) {
+      child.kill('SIGTERM');
+      const force = setTimeout(() => child.kill('SIGKILL'), stopLimit);
+      await exited;
+      clearTimeout(force);
+    }
+    await rm(dir, { recursive: true, force: true });
+  };
+
+  try {
+    await waitFor(/Started flows/);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `http://127.0.0.1:${uiPort}/`, dir, pid: child.pid ?? 0, log: () => output, waitFor, stop };
+}
+
+/** A TCP port that is free now. */
+export function freeTcpPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+/** A UDP port that is free now on all addresses. */
+export function freeUdpPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createSocket('udp6');
+    probe.once('error', reject);
+    probe.bind(0, () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+async function prepare(dir: string, uiPort: number, options: NodeRedOptions): Promise<void> {
+  const packageDir = options.packageDir ?? packageRoot;
+  const { name } = JSON.parse(await readFile(path.join(packageDir, 'package.json'), 'utf8')) as { name: string };
+  const link = path.join(dir, 'node_modules', name);
+  await mkdir(path.dirname(link), { recursive: true });
+  await symlink(packageDir, link, 'junction');
+  const settings = {
+    flowFile: 'flows.json',
+    uiHost: '127.0.0.1',
+    uiPort,
+    credentialSecret: 'test',
+    telemetry: { enabled: false, updateNotification: false },
+    editorTheme: { tours: false, palette: { catalogues: [] }, projects: { enabled: false } },
+    externalModules: { palette: { allowInstall: false } },
+    logging: { console: { level: 'info', metrics: false, audit: false } },
+    ...options.settings,
+  };
+  await writeFile(path.join(dir, 'settings.js'), `module.exports = ${JSON.stringify(settings, null, 2)};\n`);
+  await writeFile(path.join(dir, 'package.json'), '{ "name": "user-directory", "private": true }\n');
+  const { flow } = options;
+  if (typeof flow === 'string') await writeFile(path.join(dir, 'flows.json'), await readFile(flow));
+  else if (flow) await writeFile(path.join(dir, 'flows.json'), JSON.stringify(flow));
+}
