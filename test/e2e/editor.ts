@@ -67,6 +67,13 @@ export class Editor {
     await this.node(id).locator('.red-ui-flow-node-status-label').filter({ hasText: text }).waitFor({ state: 'attached' });
   }
 
+  /** Presses the button of an Inject node. */
+  async press(id: string): Promise<void> {
+    const answered = this.page.waitForResponse((response) => response.url().includes(`/inject/${id}`));
+    await this.node(id).locator('.red-ui-flow-node-button-button').click({ force: true });
+    await answered;
+  }
+
   /** Opens the dialog of a node. */
   async edit(id: string): Promise<Locator> {
     await this.page.evaluate((node) => {

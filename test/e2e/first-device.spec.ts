@@ -199,7 +199,12 @@ describe('the editor with the first example', () => {
       await editor.deploy();
       await editor.badge(id('All devices'), /^1 device$/);
       await editor.badge(id('Simulated device'), /^registered$/);
-      await editor.node(id('Read battery')).locator('.red-ui-flow-node-button-button').click({ force: true });
+      // Badges stay from before the Deploy until a node says something new: the server itself knows whether the device is back.
+      await editor.page.waitForFunction(
+        async (server) => ((await (await fetch(`lwm2m/${server}/devices`)).json()) as { devices: unknown[] }).devices.length === 1,
+        id('LwM2M server'),
+      );
+      await editor.press(id('Read battery'));
       await editor.badge(id('Command'), /^CHANGED \d+ ms$/);
     });
   });
