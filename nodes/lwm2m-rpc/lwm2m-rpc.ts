@@ -1,29 +1,24 @@
-import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { runCommand } from '../../lib/index';
 import type { FailureCode, RpcResult } from '../../lib/index';
 import { codeOf, reasonOf, textField } from '../shared/fields';
 import { StatusLine } from '../shared/status';
 import type { ServerNode, ServerState } from '../shared/types';
 import { commandOf, writesValue } from './command';
+import { Deliveries } from './deliveries';
+import type { Deliver, Waiting } from './deliveries';
 import { migrate } from './migrations';
 import type { RpcSettings } from './migrations';
 
-/** One command on its way: plain data, so that it outlives the node that took it. */
-interface Waiting {
-  readonly nodeId: string;
-  readonly msg: NodeMessageInFlow;
-  readonly endpoint: string;
-  /** Milliseconds since 1970. */
-  readonly since: number;
-}
-
-/** How a node takes the result of a command, whoever sent it. */
-type Deliver = (waiting: Waiting, result: RpcResult) => void;
-
-/** The nodes that are open now, by id: a command that waits through a Deploy is answered by the new node of the same id. */
-const open = new Map<string, Deliver>();
-
 function init(RED: NodeAPI): void {
+  const deliveries = new Deliveries(({ endpoint }, { payload }) => {
+    RED.log.warn(RED._('lwm2m-rpc.errors.nodeGone', { endpoint, result: payload.result }));
+  });
+  // Registered by the nodes, so that a runtime without any has no listeners of ours; one of them holds for all.
+  const flowsStopping = (): void => {
+    if (deliveries.hold()) RED.events.once('flows:started', () => deliveries.release());
+  };
+
   function Lwm2mRpcNode(this: Node, def: NodeDef): void {
     RED.nodes.createNode(this, def);
     const settings = migrate(def);
@@ -53,7 +48,8 @@ function init(RED: NodeAPI): void {
     const showWaiting = (): void =>
       status.set({ fill: 'blue', shape: 'ring', text: RED._('lwm2m-rpc.status.waiting', { count: callbacks.size }) });
 
-    open.set(this.id, deliver);
+    deliveries.open(this.id, deliver);
+    RED.events.on('flows:stopping', flowsStopping);
     if (server) server.register(this, { onState: (state) => showState(status, state) });
     else status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-rpc.status.noServer' });
 
@@ -61,15 +57,12 @@ function init(RED: NodeAPI): void {
       const waiting: Waiting = { nodeId: this.id, msg, endpoint: textField(settings.endpoint) || endpointOf(msg), since: Date.now() };
       callbacks.set(waiting, { send, done });
       showWaiting();
-      void perform(RED, this, settings, server, waiting).then((result) => {
-        const current = open.get(waiting.nodeId);
-        if (current) current(waiting, result);
-        else RED.log.warn(RED._('lwm2m-rpc.errors.nodeGone', { endpoint: waiting.endpoint, result: result.payload.result }));
-      });
+      void perform(RED, this, settings, server, waiting).then((result) => deliveries.settle(waiting, result));
     });
 
     this.on('close', () => {
-      open.delete(this.id);
+      deliveries.close(this.id, deliver);
+      RED.events.off('flows:stopping', flowsStopping);
       server?.deregister(this);
       status.close();
     });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import type { OperationResult } from '../../lib/index';
+import type { OperationResult, RpcResult } from '../../lib/index';
 import { commandOf } from '../../nodes/lwm2m-rpc/command';
+import { Deliveries } from '../../nodes/lwm2m-rpc/deliveries';
+import type { Deliver, Waiting } from '../../nodes/lwm2m-rpc/deliveries';
 import rpcNode from '../../nodes/lwm2m-rpc/lwm2m-rpc';
 import { FakeServer, fakeServerNode, registration } from '../support/fake-server';
 import { Badges, Inbox, getNode, load, redeploy, settled, useFlows } from '../support/flows';
@@ -185,6 +187,48 @@ describe('lwm2m-rpc', () => {
       assert.deepEqual(sent, []);
       assert.equal(out.messages.length, 0);
     });
+  });
+});
+
+describe('lwm2m-rpc deliveries', () => {
+  const waiting = (nodeId: string): Waiting => ({ nodeId, msg: { _msgid: '1' }, endpoint: 'meter-1', since: 0 });
+  const result = (name: string): RpcResult => ({ payload: { result: name }, meta: {} });
+  function world(): { deliveries: Deliveries; story: string[]; deliver: (name: string) => Deliver } {
+    const story: string[] = [];
+    const deliver =
+      (name: string): Deliver =>
+      ({ nodeId }, { payload }) =>
+        story.push(`${name} ${nodeId} ${payload.result}`);
+    return { deliveries: new Deliveries(deliver('lost')), story, deliver };
+  }
+
+  it('keep results while the flows are being replaced, and hand them to the new nodes in order', () => {
+    const { deliveries, story, deliver } = world();
+    const old = deliver('old');
+    deliveries.open('rpc', old);
+    deliveries.settle(waiting('rpc'), result('A'));
+    assert.equal(deliveries.hold(), true);
+    assert.equal(deliveries.hold(), false, 'one holds for all');
+    deliveries.settle(waiting('rpc'), result('B'));
+    deliveries.close('rpc', old);
+    deliveries.settle(waiting('rpc'), result('C'));
+    deliveries.settle(waiting('gone'), result('D'));
+    deliveries.open('rpc', deliver('new'));
+    assert.deepEqual(story, ['old rpc A']);
+    deliveries.release();
+    assert.deepEqual(story, ['old rpc A', 'new rpc B', 'new rpc C', 'lost gone D']);
+    deliveries.settle(waiting('rpc'), result('E'));
+    assert.equal(story.at(-1), 'new rpc E');
+  });
+
+  it('do not let a node that closes late take its successor along', () => {
+    const { deliveries, story, deliver } = world();
+    const old = deliver('old');
+    deliveries.open('rpc', old);
+    deliveries.open('rpc', deliver('new'));
+    deliveries.close('rpc', old);
+    deliveries.settle(waiting('rpc'), result('A'));
+    assert.deepEqual(story, ['new rpc A']);
   });
 });
 
