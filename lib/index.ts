@@ -3,6 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { CoapEndpoint } from './coap/endpoint';
+import { completeParams, type CoapLimits } from './coap/params';
 import { DeviceTable, readDevicesFile } from './credentials/device-table';
 import type { DeviceEntry, UnknownDevices } from './credentials/types';
 import { omaModel } from './model/oma';
@@ -20,6 +21,7 @@ export { createDevice } from './device/index';
 export type { DeviceEvent, DeviceOptions, DeviceState, DeviceValue, SimulatedDevice } from './device/index';
 export { omaModel } from './model/oma';
 export { DeviceTableError } from './credentials/device-table';
+export type { CoapLimits } from './coap/params';
 export type * from './server/types';
 export type * from './credentials/types';
 export type * from './lwm2m/types';
@@ -35,6 +37,8 @@ export interface Lwm2mServerOptions {
   readonly host?: string;
   /** Socket receive buffer in bytes; default the system's. */
   readonly receiveBuffer?: number;
+  /** Limits of the CoAP engine, see `CoapLimits`; of several servers on one port those of the first hold. */
+  readonly limits?: Partial<CoapLimits>;
   /** Default 'refuse'. */
   readonly unknownDevices?: UnknownDevices;
   readonly devices?: readonly DeviceEntry[];
@@ -82,10 +86,10 @@ class CoapListener implements Listener {
   readonly endpoint: CoapEndpoint;
   readonly transport: UdpTransport;
 
-  constructor(options: { udp: UdpOptions; clock: Clock; onError: (error: unknown) => void }) {
-    const { udp, clock, onError } = options;
+  constructor(options: { udp: UdpOptions; params: Partial<CoapLimits>; clock: Clock; onError: (error: unknown) => void }) {
+    const { udp, params, clock, onError } = options;
     this.driver = new Driver({ clock, onError });
-    this.endpoint = new CoapEndpoint({ driver: this.driver, onError });
+    this.endpoint = new CoapEndpoint({ driver: this.driver, params, onError });
     this.transport = new UdpTransport(udp, this.endpoint);
   }
 
@@ -105,9 +109,10 @@ function settings(options: Lwm2mServerOptions): { devices: DeviceTable; timeout:
   return { devices: new DeviceTable({ devices: [...devices, ...fromFile], unknownDevices }), timeout };
 }
 
-/** An LwM2M server on its own port. Throws `DeviceTableError` on a device table that makes no sense. */
+/** An LwM2M server on its own port. Throws `DeviceTableError` on a device table that makes no sense, RangeError on such limits. */
 export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer {
-  const { port = DEFAULT_PORT, host, receiveBuffer, name = 'lwm2m-server' } = options;
+  const { port = DEFAULT_PORT, host, receiveBuffer, limits = {}, name = 'lwm2m-server' } = options;
+  completeParams(limits);
   let internalErrors = 0;
   let { onError: hear } = options;
   const onError = (error: unknown): void => {
@@ -134,7 +139,10 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
 
   async function open(): Promise<void> {
     const clock = options.clock ?? createRealClock();
-    const acquired = await acquireListener(key, () => new CoapListener({ udp: { port, host, receiveBuffer }, clock, onError }));
+    const acquired = await acquireListener(
+      key,
+      () => new CoapListener({ udp: { port, host, receiveBuffer }, params: limits, clock, onError }),
+    );
     try {
       const { endpoint, driver } = acquired;
       core = new ServerCore({ name, endpoint, driver, model: omaModel(), onError, ...current });
@@ -200,14 +208,14 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
 export type LiveServer = Attachment<Lwm2mServer>;
 
 /**
- * The live server of a configuration node: the one its predecessor left parked, when port, host and receive buffer are the
- * same (other settings are taken over), else a new one. Throws `DeviceTableError`.
+ * The live server of a configuration node: the one its predecessor left parked, when port, host, receive buffer and
+ * limits are the same (other settings are taken over), else a new one. Throws `DeviceTableError`.
  */
 export function acquireServer(id: string, options: Lwm2mServerOptions): LiveServer {
-  const { port = DEFAULT_PORT, host = '', receiveBuffer = 0 } = options;
+  const { port = DEFAULT_PORT, host = '', receiveBuffer = 0, limits = {} } = options;
   // Before anything is taken: a server that is adopted and then not used would run on without an owner.
   settings(options);
-  const live = attachLive(id, JSON.stringify([port, host, receiveBuffer]), () => createLwm2mServer(options));
+  const live = attachLive(id, JSON.stringify([port, host, receiveBuffer, limits]), () => createLwm2mServer(options));
   if (live.adopted) live.server.configure(options);
   return live;
 }

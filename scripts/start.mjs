@@ -3,6 +3,7 @@
 //   npm start -- --bare        no example: an empty editor with a folder of its own
 import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,6 +16,9 @@ if (!(await portIsFree(port))) {
 }
 await ensureInstalled();
 await ensureBuilt();
+/** The example's server has this one, and only one process at a time can. */
+const examplePort = 5685;
+const exampleBlocked = !bare && !(await udpPortIsFree(examplePort));
 const dir = path.join(root, bare ? '.node-red-bare' : '.node-red');
 prepareUserDirectory();
 startNodeRed();
@@ -36,6 +40,14 @@ function portIsFree(number) {
     const probe = createServer();
     probe.once('error', () => resolve(false));
     probe.listen(number, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+}
+
+function udpPortIsFree(number) {
+  return new Promise((resolve) => {
+    const probe = createSocket('udp4');
+    probe.once('error', () => resolve(false));
+    probe.bind({ port: number, exclusive: true }, () => probe.close(() => resolve(true)));
   });
 }
 
@@ -107,6 +119,14 @@ function explanation() {
         'A device of your own registers at coap://<this machine>:5685, for instance the Wakaama client:',
         '  ./lwm2mclient -h 127.0.0.1 -n UniqueEndpointName -p 5685 -c',
       ];
+  if (exampleBlocked) {
+    lines.push(
+      '',
+      `But: UDP port ${examplePort} is taken, perhaps by another Node-RED with this example, so the server of this flow cannot open.`,
+      'End the other program, or give the server another port (double-click "All devices", then the pencil beside Server),',
+      'and the simulated device the same one.',
+    );
+  }
   lines.push('', 'Ctrl-C ends it.');
   return `\n${lines.map((line) => `  ${line}`.trimEnd()).join('\n')}\n`;
 }

@@ -7,6 +7,7 @@ import type { Incoming } from './incoming';
 import type { Upload } from './incoming-body';
 import type { CoapParams } from './params';
 import type { PeerState, PeerTable } from './peers';
+import type { RateLimits } from './rates';
 import type { Served } from './served-body';
 import type { IncomingRequest, ObservationReport, Outcome } from './types';
 
@@ -25,6 +26,10 @@ export type Timer =
   | { readonly kind: 'retransmit'; readonly confirmable: Confirmable }
   | { readonly kind: 'late-ack'; readonly incoming: Incoming }
   | { readonly kind: 'exchange'; readonly exchange: Exchange }
+  /** A busy peer is asked again. */
+  | { readonly kind: 'retry'; readonly exchange: Exchange }
+  /** Message ids towards a peer are free again. */
+  | { readonly kind: 'mids'; readonly state: PeerState }
   | { readonly kind: 'upload'; readonly state: PeerState; readonly key: string; readonly upload: Upload }
   | { readonly kind: 'served'; readonly state: PeerState; readonly key: string; readonly served: Served };
 
@@ -42,6 +47,13 @@ export interface CoapCounters {
   unmatched: number;
   /** Datagrams not taken because the peer table is full. */
   overloaded: number;
+  /** Datagrams of unproven peers above the rate of one address and port, and of one address. */
+  droppedSourceRate: number;
+  droppedAddressRate: number;
+  /** Message ids forgotten before their time, because all together were too large. */
+  forgottenIds: number;
+  /** Answers and requests held back, because all message ids towards a peer were in use lately. */
+  midsExhausted: number;
   requestsReceived: number;
   requestsSent: number;
   notifications: number;
@@ -62,6 +74,10 @@ export function newCounters(): CoapCounters {
     resetsReceived: 0,
     unmatched: 0,
     overloaded: 0,
+    droppedSourceRate: 0,
+    droppedAddressRate: 0,
+    forgottenIds: 0,
+    midsExhausted: 0,
     requestsReceived: 0,
     requestsSent: 0,
     notifications: 0,
@@ -78,6 +94,7 @@ export interface CoapContext {
   readonly counters: CoapCounters;
   readonly deadlines: Deadlines<Timer>;
   readonly peers: PeerTable;
+  readonly rates: RateLimits;
   /** Bytes held in unfinished uploads, unfetched answers and unfinished downloads. */
   bodyBytes: number;
   /** Blocks those bytes are held in: each costs memory of its own, which small blocks make the larger part. */

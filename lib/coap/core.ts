@@ -10,9 +10,10 @@ import { encodeEmpty, isFormatError, parseMessage } from './message';
 import { Observations } from './observe';
 import { recognise } from './options';
 import { OutgoingRequests } from './outgoing';
-import { DEFAULT_PARAMS, type CoapParams } from './params';
-import { newPeerState, PeerTable, type PeerState } from './peers';
-import { findSeen, remember, retransmit, sendReset, settleConfirmable } from './reliability';
+import { completeParams, type CoapParams } from './params';
+import { newPeerState, PeerTable, type PeerState, type Standing } from './peers';
+import { RateLimits } from './rates';
+import { findSeen, fingerprint, remember, retransmit, sendReset, settleConfirmable } from './reliability';
 import { dropServed } from './served-body';
 import { tokenKey } from './tokens';
 import { Type, type Message, type RequestSpec, type ResponseSpec } from './types';
@@ -36,7 +37,7 @@ export class CoapCore implements Core {
   readonly #observations: Observations;
 
   constructor(options: CoapCoreOptions) {
-    const params = { ...DEFAULT_PARAMS, ...options.params };
+    const params = completeParams(options.params);
     const { random, sink } = options;
     this.#context = {
       params,
@@ -49,6 +50,7 @@ export class CoapCore implements Core {
         lifetime: params.exchangeLifetime,
         randomMid: () => Math.floor(random.float() * 0x10000),
       }),
+      rates: new RateLimits(params),
       bodyBytes: 0,
       bodyBlocks: 0,
       now: options.now,
@@ -66,9 +68,9 @@ export class CoapCore implements Core {
   }
 
   /** What is held right now: peers, requests of ours, bytes of unfinished bodies, things that wait for a time. */
-  sizes(): { peers: number; exchanges: number; bodyBytes: number; timers: number } {
+  sizes(): { peers: number; exchanges: number; bodyBytes: number; seenBytes: number; timers: number } {
     const { peers, bodyBytes, deadlines } = this.#context;
-    return { peers: peers.size, exchanges: this.#outgoing.size, bodyBytes, timers: deadlines.size };
+    return { peers: peers.size, exchanges: this.#outgoing.size, bodyBytes, seenBytes: peers.seenBytes, timers: deadlines.size };
   }
 
   /** One datagram. What cannot be parsed leaves no state behind. */
@@ -76,6 +78,8 @@ export class CoapCore implements Core {
     const context = this.#context;
     context.now = now;
     context.counters.received++;
+    // Before anything is looked at: what is shed must cost as little as can be.
+    if (!this.#mayCome(peer)) return;
     const message = parseMessage(data);
     if (isFormatError(message)) {
       context.counters.formatErrors++;
@@ -87,11 +91,11 @@ export class CoapCore implements Core {
       return;
     }
     if (isRequest(message.code)) {
-      this.#incoming.receive(peer, message);
+      this.#incoming.receive(peer, message, data.length);
       return;
     }
     if (isResponse(message.code)) {
-      this.#receiveResponse(message, peer);
+      this.#receiveResponse(message, peer, data.length);
       return;
     }
     // A ping (RFC 7252 4.3), or a reserved code class (4.2): reset if Confirmable, else silence.
@@ -131,6 +135,16 @@ export class CoapCore implements Core {
     if (state) this.#observations.adopt(state, token, spec);
   }
 
+  /**
+   * Tells what is known of a route that is heard of, e.g. that of a registered device. `registered` takes no proof away;
+   * nothing takes that of a secure route away. Holds until the route has been silent for a lifetime.
+   */
+  setStanding(peer: Peer, standing: Standing): void {
+    const state = this.#context.peers.find(peer.key);
+    if (!state || peer.identity.mode !== 'none') return;
+    if (standing !== 'registered' || state.standing === 'unproven') state.standing = standing;
+  }
+
   /** The same device now speaks from another route: its observations and waiting requests follow. */
   rebind(from: Peer, to: Peer, now: number): void {
     this.#context.now = now;
@@ -159,6 +173,7 @@ export class CoapCore implements Core {
     this.#outgoing.close('the server is closing');
     for (const state of this.#context.peers.values()) this.#abandon(state);
     this.#context.peers.clear();
+    this.#context.rates.clear();
     this.#context.deadlines.clear();
   }
 
@@ -186,6 +201,12 @@ export class CoapCore implements Core {
       case 'exchange':
         this.#outgoing.expire(timer.exchange);
         return;
+      case 'retry':
+        this.#outgoing.retry(timer.exchange);
+        return;
+      case 'mids':
+        this.#outgoing.midsReady(timer.state);
+        return;
       case 'upload':
         dropUpload(this.#context, timer.state, timer.key, timer.upload);
         return;
@@ -194,6 +215,23 @@ export class CoapCore implements Core {
         return;
       default:
         timer satisfies never;
+    }
+  }
+
+  /** Whether one more datagram of this peer is taken; those above its rate are dropped in silence and counted. */
+  #mayCome(peer: Peer): boolean {
+    const { peers, rates, counters, now } = this.#context;
+    const standing = peers.find(peer.key)?.standing ?? (peer.identity.mode === 'none' ? 'unproven' : 'proven');
+    if (standing !== 'unproven') return true;
+    switch (rates.exceeded(peer, now)) {
+      case undefined:
+        return true;
+      case 'source':
+        counters.droppedSourceRate++;
+        return false;
+      case 'address':
+        counters.droppedAddressRate++;
+        return false;
     }
   }
 
@@ -228,20 +266,22 @@ export class CoapCore implements Core {
       counters.unmatched++;
       return;
     }
+    exchange.state.standing = 'proven';
     const { known, badCritical } = recognise(message.options);
     if (badCritical !== undefined) this.#outgoing.protocolError(exchange, `the answer has the unknown critical option ${badCritical}`);
     else this.#outgoing.response(exchange, message, known);
   }
 
   /** A separate response or a notification (RFC 7252 5.2.2, RFC 7641 3.5). */
-  #receiveResponse(message: Message, peer: Peer): void {
+  #receiveResponse(message: Message, peer: Peer, size: number): void {
     const context = this.#context;
     const existing = context.peers.find(peer.key);
     const key = tokenKey(message.token);
     const exchange = existing?.exchanges?.get(key);
     const observed = existing?.observations?.get(key);
+    const mark = fingerprint(message, size);
     if (existing) {
-      const seen = findSeen(context, existing, message.mid);
+      const seen = findSeen(context, existing, message.mid, mark);
       if (seen) {
         context.counters.duplicates++;
         if (message.type === Type.CON && seen.reply) transmit(context, seen.reply, peer);
@@ -259,7 +299,9 @@ export class CoapCore implements Core {
     }
     context.peers.heard(peer, context.now);
     const acknowledgement = message.type === Type.CON ? encodeEmpty(Type.ACK, message.mid) : null;
-    remember(context, existing, message.mid, acknowledgement);
+    remember(context, existing, message.mid, mark, acknowledgement);
+    // Nobody else could know the token.
+    existing.standing = 'proven';
     if (acknowledgement) transmit(context, acknowledgement, peer);
     const response = toResponse(message, known);
     // A notification may overtake the answer to the cancellation that reuses its token.

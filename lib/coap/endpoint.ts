@@ -5,6 +5,7 @@ import { Code } from './codes';
 import type { CoapCounters, CoapSink } from './context';
 import { CoapCore } from './core';
 import type { CoapParams } from './params';
+import type { Standing } from './peers';
 import type { IncomingRequest, ObservationReport, Outcome, RequestSpec, ResponseSpec } from './types';
 
 /** Serves all paths below one first segment. Answers, now or later, with `endpoint.respond(request.id, ...)`. */
@@ -120,6 +121,15 @@ export class CoapEndpoint implements TransportSink {
   adoptObservation(peer: Peer, token: Uint8Array, spec: RequestSpec): void {
     this.#core.adoptObservation(peer, token, spec, this.#driver.clock.now());
     this.#driver.changed();
+  }
+
+  /**
+   * What is known of a route from above: `registered` exempts it from the rate limits; `proven`, that it receives what is
+   * sent to it, lets errors be larger than their questions; `unproven` takes both back. Holds until the route has been
+   * silent for 247 s. A secure route is always proven.
+   */
+  setStanding(peer: Peer, standing: Standing): void {
+    this.#core.setStanding(peer, standing);
   }
 
   rebind(from: Peer, to: Peer): void {

@@ -25,6 +25,11 @@ export interface Exchange {
   /** Upload: bytes the peer has confirmed. */
   offset: number;
   restarts: number;
+  /** How often a busy peer was asked again, and what rings for the next time. */
+  retries: number;
+  retryTimer: Deadline<Timer> | null;
+  /** The Echo option the peer wants to see (RFC 9175 2.3). */
+  echo: Uint8Array | null;
   /** Not even queued, because too much waits already. */
   refused: boolean;
   /** The first answer to the whole request; its token and number are those of an observation it makes. */
@@ -68,6 +73,9 @@ export function newExchange(options: {
     blockSize,
     offset: 0,
     restarts: 0,
+    retries: 0,
+    retryTimer: null,
+    echo: null,
     refused: false,
     begun: null,
     first: null,

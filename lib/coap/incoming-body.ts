@@ -1,12 +1,16 @@
 import type { Deadline } from '../transport/deadlines';
 import { Code } from './codes';
 import { bodiesFull, clearTimer, type CoapContext, type Timer } from './context';
-import { OptionNumber, type Block } from './options';
+import { findUint, OptionNumber, type Block } from './options';
 import type { PeerState } from './peers';
 import type { Option } from './types';
 
 /** A body coming in by Block1 (RFC 7959 2.3). */
 export interface Upload {
+  /** Those of block 0 hold for the whole: some clients leave them out of later blocks, or send them empty. */
+  readonly options: readonly Option[];
+  /** What the options hold, in the blocks the limit counts in. */
+  readonly optionBlocks: number;
   readonly chunks: Uint8Array[];
   length: number;
   timer: Deadline<Timer> | null;
@@ -27,15 +31,28 @@ export function transferKey(code: number, options: readonly Option[]): string {
   return key;
 }
 
+/** The part of a request that block-wise transfer puts together. */
+export interface Content {
+  readonly options: readonly Option[];
+  readonly payload: Uint8Array;
+}
+
 /** Adds one block: the whole body after the last one, else the code to answer, 2.31 or a refusal. */
-export function assemble(context: CoapContext, state: PeerState, key: string, block: Block, payload: Uint8Array): Uint8Array | number {
+export function assemble(context: CoapContext, state: PeerState, key: string, block: Block, content: Content): Content | number {
   const { maxBody, maxTransfers, exchangeLifetime } = context.params;
+  const { payload } = content;
   let upload = state.uploads?.get(key);
   if (block.num === 0) {
     // Number 0 always starts anew (RFC 7959 2.5).
     if (upload) dropUpload(context, state, key, upload);
-    if (!block.more) return payload;
-    upload = { chunks: [], length: 0, timer: null };
+    if (!block.more) return content;
+    // RFC 7959 4: who says up front that it will be too much need not send it.
+    if ((findUint(content.options, OptionNumber.SIZE1) ?? 0) > maxBody) return Code.REQUEST_ENTITY_TOO_LARGE;
+    // Copies: a view would keep the whole datagram alive.
+    const options = content.options.map(({ number, value }) => ({ number, value: Uint8Array.prototype.slice.call(value) }));
+    const optionBlocks = options.reduce((sum, { value }) => sum + value.length, 0) >> 8;
+    upload = { options, optionBlocks, chunks: [], length: 0, timer: null };
+    context.bodyBlocks += optionBlocks;
     const uploads = (state.uploads ??= new Map<string, Upload>());
     for (const [oldKey, old] of uploads) {
       if (uploads.size < maxTransfers) break;
@@ -61,7 +78,7 @@ export function assemble(context: CoapContext, state: PeerState, key: string, bl
   if (!block.more) {
     const whole = Buffer.concat(upload.chunks, upload.length);
     dropUpload(context, state, key, upload);
-    return whole;
+    return { options: upload.options, payload: whole };
   }
   upload.timer = context.deadlines.add(context.now + exchangeLifetime, { kind: 'upload', state, key, upload });
   return Code.CONTINUE;
@@ -70,6 +87,6 @@ export function assemble(context: CoapContext, state: PeerState, key: string, bl
 export function dropUpload(context: CoapContext, state: PeerState, key: string, upload: Upload): void {
   upload.timer = clearTimer(context, upload.timer);
   context.bodyBytes -= upload.length;
-  context.bodyBlocks -= upload.chunks.length;
+  context.bodyBlocks -= upload.chunks.length + upload.optionBlocks;
   if (state.uploads?.get(key) === upload) state.uploads.delete(key);
 }

@@ -1,12 +1,13 @@
 import type { Deadline } from '../transport/deadlines';
 import type { Peer } from '../transport/types';
+import { cutText, isLimited, shorten } from './answer-size';
 import { Code } from './codes';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
 import { assemble, dropUpload, transferKey } from './incoming-body';
 import { encodeEmpty, encodeMessage } from './message';
 import { blockOption, findBlock, findOption, findTexts, findUint, OptionNumber, recognise, uintOption, type Block } from './options';
 import type { PeerState, Seen } from './peers';
-import { findSeen, remember, sendConfirmable, takeMid } from './reliability';
+import { findSeen, fingerprint, keepReply, remember, sendConfirmable, takeMid } from './reliability';
 import { dropServed, keepServed, servedBlock, type Answer } from './served-body';
 import { Type, type Message, type Option, type ResponseSpec } from './types';
 
@@ -15,6 +16,8 @@ export interface Incoming {
   readonly id: number;
   readonly state: PeerState;
   readonly message: Message;
+  /** Bytes of the datagram. */
+  readonly size: number;
   readonly seen: Seen;
   /** The last Block1 of an upload, echoed in the answer. */
   readonly block1: Block | undefined;
@@ -41,7 +44,7 @@ export class IncomingRequests {
   }
 
   /** One request message. What is refused before it reaches a handler leaves no state behind. */
-  receive(peer: Peer, message: Message): void {
+  receive(peer: Peer, message: Message, size: number): void {
     const context = this.#context;
     const { known, badCritical } = recognise(message.options);
     const path = findTexts(known, OptionNumber.URI_PATH);
@@ -57,7 +60,8 @@ export class IncomingRequests {
       context.counters.overloaded++;
       return;
     }
-    const seen = findSeen(context, state, message.mid);
+    const mark = fingerprint(message, size);
+    const seen = findSeen(context, state, message.mid, mark);
     if (seen) {
       context.counters.duplicates++;
       // No reply yet: the handler still runs, and answers once.
@@ -72,7 +76,7 @@ export class IncomingRequests {
     }
     if (block2 && block2.num > 0) {
       const answer = servedBlock(context, state, transferKey(message.code, message.options), block2);
-      this.#answerNow(state, message, typeof answer === 'number' ? { code: answer, options: NONE, payload: EMPTY } : answer);
+      this.#answerNow(state, message, size, typeof answer === 'number' ? { code: answer, options: NONE, payload: EMPTY } : answer);
       return;
     }
     // More than can be told from their repetitions: the excess of a peer that does not wait for answers.
@@ -81,20 +85,22 @@ export class IncomingRequests {
       return;
     }
     let { payload } = message;
+    let options = known;
     if (block1) {
-      const whole = assemble(context, state, transferKey(message.code, message.options), block1, payload);
+      const whole = assemble(context, state, transferKey(message.code, message.options), block1, { options: known, payload });
       if (typeof whole === 'number') {
-        this.#answerNow(state, message, this.#blockAnswer(whole, block1));
+        this.#answerNow(state, message, size, this.#blockAnswer(whole, block1));
         return;
       }
-      payload = whole;
+      ({ options, payload } = whole);
     }
     const query = findTexts(known, OptionNumber.URI_QUERY);
     const incoming: Incoming = {
       id: this.#nextId++,
       state,
       message,
-      seen: remember(context, state, message.mid, null),
+      size,
+      seen: remember(context, state, message.mid, mark, null),
       block1,
       blockSize: Math.min(block2?.size ?? context.params.blockSize, context.params.blockSize),
       noResponse: findUint(known, OptionNumber.NO_RESPONSE) ?? 0,
@@ -112,9 +118,9 @@ export class IncomingRequests {
       token: message.token,
       path,
       query,
-      contentFormat: findUint(known, OptionNumber.CONTENT_FORMAT),
-      accept: findUint(known, OptionNumber.ACCEPT),
-      options: known,
+      contentFormat: findUint(options, OptionNumber.CONTENT_FORMAT),
+      accept: findUint(options, OptionNumber.ACCEPT),
+      options,
       payload,
     });
     // Most handlers have answered by now; only a slow one costs a timer.
@@ -139,6 +145,7 @@ export class IncomingRequests {
     const options: Option[] = spec.options ? [...spec.options] : [];
     if (spec.contentFormat !== undefined) options.push(uintOption(OptionNumber.CONTENT_FORMAT, spec.contentFormat));
     let payload = spec.payload ?? EMPTY;
+    if (payload.length > incoming.size && isLimited(state, spec.code)) payload = cutText(payload, incoming.size);
     if (payload.length > incoming.blockSize) {
       const key = transferKey(message.code, message.options);
       keepServed(this.#context, state, key, { code: spec.code, options: [...options], payload, timer: null });
@@ -147,7 +154,7 @@ export class IncomingRequests {
       payload = payload.subarray(0, incoming.blockSize);
     }
     if (incoming.block1) options.push(blockOption(OptionNumber.BLOCK1, { ...incoming.block1, more: false }));
-    this.#send(incoming, spec.code, options, payload);
+    this.#send(incoming, { code: spec.code, options, payload });
   }
 
   /** The handler is slow: acknowledge, so that the peer stops retransmitting (RFC 7252 5.2.2). */
@@ -173,41 +180,43 @@ export class IncomingRequests {
   #acknowledge(incoming: Incoming): void {
     incoming.acknowledged = true;
     const bytes = encodeEmpty(Type.ACK, incoming.message.mid);
-    incoming.seen.reply = bytes;
+    keepReply(this.#context, incoming.state, incoming.message.mid, incoming.seen, bytes);
     transmit(this.#context, bytes, incoming.state.peer);
   }
 
-  #send(incoming: Incoming, code: number, options: readonly Option[], payload: Uint8Array): void {
-    const { state, message } = incoming;
+  #send(incoming: Incoming, answer: Answer): void {
+    const { state, message, size } = incoming;
     if (message.type === Type.CON && incoming.acknowledged) {
-      const mid = takeMid(state);
-      const bytes = encodeMessage({ type: Type.CON, code, mid, token: message.token, options, payload });
-      sendConfirmable(this.#context, state, mid, bytes, null);
+      const mid = takeMid(this.#context, state);
+      if (mid === undefined) return;
+      sendConfirmable(this.#context, state, mid, encodeAnswer(state, message, size, Type.CON, mid, answer), null);
       return;
     }
-    const mid = message.type === Type.CON ? message.mid : takeMid(state);
-    incoming.seen.reply = this.#reply(state.peer, message, mid, { code, options, payload });
+    this.#reply(state, message, size, incoming.seen, answer);
   }
 
-  /** Sends a piggybacked (or Non-confirmable) answer and returns its bytes. */
-  #reply(peer: Peer, message: Message, mid: number, answer: Answer): Buffer {
-    const type = message.type === Type.CON ? Type.ACK : Type.NON;
-    const bytes = encodeMessage({ type, mid, token: message.token, ...answer });
-    transmit(this.#context, bytes, peer);
-    return bytes;
+  /** Sends a piggybacked (or Non-confirmable) answer and keeps it for repetitions of the request. */
+  #reply(state: PeerState, message: Message, size: number, seen: Seen, answer: Answer): void {
+    const confirmable = message.type === Type.CON;
+    const mid = confirmable ? message.mid : takeMid(this.#context, state);
+    if (mid === undefined) return;
+    const bytes = encodeAnswer(state, message, size, confirmable ? Type.ACK : Type.NON, mid, answer);
+    transmit(this.#context, bytes, state.peer);
+    if (confirmable) keepReply(this.#context, state, message.mid, seen, bytes);
   }
 
   /** A refusal that keeps no state: asked again it would be the same, so nothing is remembered. */
   #refuse(peer: Peer, message: Message, code: number): void {
-    const mid = message.type === Type.CON ? message.mid : Math.floor(this.#context.random.float() * 0x10000);
-    this.#reply(peer, message, mid, { code, options: NONE, payload: EMPTY });
+    const confirmable = message.type === Type.CON;
+    const mid = confirmable ? message.mid : Math.floor(this.#context.random.float() * 0x10000);
+    const type = confirmable ? Type.ACK : Type.NON;
+    transmit(this.#context, encodeMessage({ type, mid, token: message.token, code, options: NONE, payload: EMPTY }), peer);
   }
 
   /** An answer of the engine itself that changes or uses what is kept: a repetition gets the same bytes. */
-  #answerNow(state: PeerState, message: Message, answer: Answer): void {
-    const seen = remember(this.#context, state, message.mid, null);
-    const mid = message.type === Type.CON ? message.mid : takeMid(state);
-    seen.reply = this.#reply(state.peer, message, mid, answer);
+  #answerNow(state: PeerState, message: Message, size: number, answer: Answer): void {
+    const seen = remember(this.#context, state, message.mid, fingerprint(message, size), null);
+    this.#reply(state, message, size, seen, answer);
   }
 
   /** What a block of an unfinished body is answered (RFC 7959 2.3, 2.9). */
@@ -218,6 +227,14 @@ export class IncomingRequests {
     if (code === Code.REQUEST_ENTITY_TOO_LARGE) options.push(uintOption(OptionNumber.SIZE1, maxBody));
     return { code, options, payload: EMPTY };
   }
+}
+
+/** The bytes of an answer; an error to an unproven address is made to fit into the size of its question. */
+function encodeAnswer(state: PeerState, message: Message, size: number, type: Type, mid: number, answer: Answer): Buffer {
+  const { token } = message;
+  const bytes = encodeMessage({ type, mid, token, ...answer });
+  if (bytes.length <= size || !isLimited(state, answer.code)) return bytes;
+  return encodeMessage({ type, mid, token, ...shorten(answer, bytes.length - size) });
 }
 
 function isProxied(options: readonly Option[]): boolean {

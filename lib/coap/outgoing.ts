@@ -1,12 +1,13 @@
-import { isSuccess } from './codes';
+import { Code, isSuccess } from './codes';
 import { clearTimer, transmit, type CoapContext } from './context';
 import { newExchange, toResponse, type Exchange, type Failure } from './exchange';
 import { freeBody, keepBlock, takeBlock, wholeResponse } from './fetched-body';
 import type { Observations } from './observe';
-import { findBlock, OptionNumber, type Block } from './options';
+import { findBlock, findOption, findUint, OptionNumber, type Block } from './options';
 import { advanceUpload } from './outgoing-body';
 import type { PeerState } from './peers';
-import { sendConfirmable, settleConfirmable, takeMid } from './reliability';
+import { isUpload, nextInQueue } from './queue';
+import { midReadyAt, sendConfirmable, settleConfirmable, takeMid } from './reliability';
 import { encodeRequest, largestBlock } from './request-message';
 import { tokenKey } from './tokens';
 import type { FailureReason, IncomingResponse, Message, Option, RequestSpec } from './types';
@@ -95,6 +96,10 @@ export class OutgoingRequests {
   moveQueue(from: PeerState, to: PeerState): void {
     for (const exchange of from.queue.splice(0)) {
       exchange.state = to;
+      if (from.bulk === exchange) {
+        from.bulk = null;
+        to.bulk ??= exchange;
+      }
       to.queue.push(exchange);
     }
     this.#pump(to);
@@ -144,6 +149,8 @@ export class OutgoingRequests {
       exchange.confirmable = null;
     }
     const response = toResponse(message, options);
+    if (response.code === Code.SERVICE_UNAVAILABLE && this.#askLater(exchange, response)) return;
+    if (response.code === Code.UNAUTHORIZED && this.#echo(exchange, response)) return;
     const block1 = findBlock(options, OptionNumber.BLOCK1);
     const block2 = findBlock(options, OptionNumber.BLOCK2);
     if (block1 === null || block2 === null) {
@@ -154,6 +161,41 @@ export class OutgoingRequests {
     if (upload === 'send') this.#proceed(exchange);
     else if (upload !== 'answered') this.#fail(exchange, upload.reason, upload.detail);
     else this.#answered(exchange, response, block2);
+  }
+
+  /** The time of a busy peer is over. */
+  retry(exchange: Exchange): void {
+    exchange.retryTimer = null;
+    this.#proceed(exchange);
+  }
+
+  /** Message ids towards a peer are free again. */
+  midsReady(state: PeerState): void {
+    state.midsTimer = null;
+    this.#pump(state);
+  }
+
+  /** 5.03: the same message again in a while (RFC 7252 5.9.3.4); false when it was asked often enough, or time is short. */
+  #askLater(exchange: Exchange, response: IncomingResponse): boolean {
+    const { params, deadlines, now } = this.#context;
+    if (exchange.retries >= params.busyRetries) return false;
+    const maxAge = findUint(response.options, OptionNumber.MAX_AGE);
+    const delay = maxAge === undefined ? params.busyDelay * 2 ** exchange.retries : Math.max(maxAge * 1000, params.busyDelay);
+    if (now + delay >= (exchange.timer?.at ?? 0)) return false;
+    exchange.retries++;
+    exchange.state.exchanges?.delete(exchange.key);
+    exchange.retryTimer = deadlines.add(now + delay, { kind: 'retry', exchange });
+    return true;
+  }
+
+  /** 4.01 with Echo: once more from the start with what the peer wants to see (RFC 9175 2.3); once only. */
+  #echo(exchange: Exchange, response: IncomingResponse): boolean {
+    const echo = findOption(response.options, OptionNumber.ECHO);
+    if (!echo || exchange.echo) return false;
+    exchange.echo = Uint8Array.from(echo);
+    exchange.offset = 0;
+    this.#proceed(exchange);
+    return true;
   }
 
   /** The peer has the whole request; what comes now is the answer, or one block of it. */
@@ -209,28 +251,38 @@ export class OutgoingRequests {
 
   /** Sends what may be sent: NSTART requests at a time (RFC 7252 4.7). */
   #pump(state: PeerState): void {
-    while (state.queue.length > 0 && state.active < this.#context.params.nstart) {
-      // Two exchanges with one token (a cancellation and a repeated Observe) must not overlap.
-      let index = 0;
-      while (index < state.queue.length && state.exchanges?.has(state.queue[index]!.key)) index++;
-      const exchange = state.queue[index];
-      if (!exchange) return;
-      state.queue.splice(index, 1);
+    const context = this.#context;
+    while (state.queue.length > 0 && state.active < context.params.nstart) {
+      const index = nextInQueue(state);
+      if (index < 0) return;
+      const readyAt = midReadyAt(context, state);
+      if (readyAt > context.now) {
+        context.counters.midsExhausted++;
+        state.midsTimer ??= context.deadlines.add(readyAt, { kind: 'mids', state });
+        return;
+      }
+      const exchange = state.queue.splice(index, 1)[0]!;
       state.active++;
       exchange.holdsSlot = true;
       this.#transmit(exchange);
     }
   }
 
-  /** Sends the next message of an exchange under way; one that gave its place away for a separate answer waits for another. */
+  /**
+   * Sends the next message of an exchange under way. One that gave its place away for a separate answer waits for another;
+   * one that has its place lets the first of those go that may, and comes next.
+   */
   #proceed(exchange: Exchange): void {
-    if (exchange.holdsSlot) {
+    const { state, holdsSlot } = exchange;
+    if (exchange.first !== null) state.bulk ??= exchange;
+    const waiting = holdsSlot ? nextInQueue(state) : -1;
+    if (holdsSlot && waiting < 0 && midReadyAt(this.#context, state) <= this.#context.now) {
       this.#transmit(exchange);
       return;
     }
-    const { state } = exchange;
+    this.#releaseSlot(exchange);
     state.exchanges?.delete(exchange.key);
-    state.queue.unshift(exchange);
+    state.queue.splice(waiting + 1, 0, exchange);
     this.#pump(state);
   }
 
@@ -243,7 +295,9 @@ export class OutgoingRequests {
   #transmit(exchange: Exchange): void {
     const context = this.#context;
     const { state, spec } = exchange;
-    const mid = takeMid(state);
+    // Those who call have seen to it that there is one.
+    const mid = takeMid(context, state)!;
+    if (isUpload(exchange)) state.bulk ??= exchange;
     const bytes = encodeRequest(exchange, mid, context.params);
     (state.exchanges ??= new Map()).set(exchange.key, exchange);
     if (exchange.phase === 'queued') exchange.sentAt = context.now;
@@ -284,6 +338,8 @@ export class OutgoingRequests {
     if (exchange.confirmable) settleConfirmable(this.#context, exchange.confirmable);
     exchange.confirmable = null;
     exchange.timer = clearTimer(this.#context, exchange.timer);
+    exchange.retryTimer = clearTimer(this.#context, exchange.retryTimer);
+    if (state.bulk === exchange) state.bulk = null;
     if (state.exchanges?.get(exchange.key) === exchange) state.exchanges.delete(exchange.key);
     const queued = state.queue.indexOf(exchange);
     if (queued >= 0) state.queue.splice(queued, 1);

@@ -11,6 +11,10 @@ export interface CoapParams {
   readonly emptyAckDelay: number;
   /** How long a request may take in all, when it does not say. */
   readonly requestTimeout: number;
+  /** How often a peer that answers 5.03 is asked again, within the request's time. */
+  readonly busyRetries: number;
+  /** How long it is left alone at least; twice as long each time, or as long as its Max-Age says. */
+  readonly busyDelay: number;
   /** Largest block we offer (RFC 7959 2.2). */
   readonly blockSize: number;
   /** Largest body taken from a peer. */
@@ -25,6 +29,14 @@ export interface CoapParams {
   readonly maxQueue: number;
   /** Unfinished uploads and unfetched large answers per peer, each. */
   readonly maxTransfers: number;
+  /** Bytes of remembered message ids and their answers, for all peers together. */
+  readonly maxSeenBytes: number;
+  /** Datagrams per second of one unproven address and port, and how many at once; a rate of 0 sets no limit. */
+  readonly sourceRate: number;
+  readonly sourceBurst: number;
+  /** The same of all unproven ports of one address (IPv6: of one /64) together. */
+  readonly addressRate: number;
+  readonly addressBurst: number;
 }
 
 export const DEFAULT_PARAMS: CoapParams = {
@@ -35,6 +47,8 @@ export const DEFAULT_PARAMS: CoapParams = {
   exchangeLifetime: 247_000,
   emptyAckDelay: 500,
   requestTimeout: 120_000,
+  busyRetries: 3,
+  busyDelay: 2_000,
   blockSize: 1024,
   maxBody: 1_048_576,
   maxBodies: 67_108_864,
@@ -42,4 +56,38 @@ export const DEFAULT_PARAMS: CoapParams = {
   maxSeen: 64,
   maxQueue: 1_000,
   maxTransfers: 4,
+  maxSeenBytes: 134_217_728,
+  // A device registers with a handful of datagrams; a thousand behind one NAT do so at once after a power cut.
+  sourceRate: 50,
+  sourceBurst: 200,
+  addressRate: 5_000,
+  addressBurst: 10_000,
 };
+
+/** What whoever runs a server may want to set; the rest is the protocol's own. */
+export type CoapLimits = Pick<
+  CoapParams,
+  | 'maxPeers'
+  | 'maxQueue'
+  | 'maxBody'
+  | 'maxBodies'
+  | 'maxSeen'
+  | 'maxSeenBytes'
+  | 'maxTransfers'
+  | 'sourceRate'
+  | 'sourceBurst'
+  | 'addressRate'
+  | 'addressBurst'
+>;
+
+/** Parameters with defaults for those that are not given. Throws RangeError on one that is no number from 0 up. */
+export function completeParams(params: Partial<CoapParams> = {}): CoapParams {
+  const complete: CoapParams = { ...DEFAULT_PARAMS };
+  for (const [name, value] of Object.entries(params as Record<string, unknown>)) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(DEFAULT_PARAMS, name)) throw new RangeError(`there is no CoAP parameter ${name}`);
+    if (typeof value !== 'number' || !(value >= 0)) throw new RangeError(`the CoAP parameter ${name} must be a number from 0 up`);
+    (complete as unknown as Record<string, number>)[name] = value;
+  }
+  return complete;
+}

@@ -1,4 +1,6 @@
+import type { Deadline } from '../transport/deadlines';
 import type { Peer } from '../transport/types';
+import type { Timer } from './context';
 import type { Exchange } from './exchange';
 import type { Upload } from './incoming-body';
 import type { ObservedToken } from './observe';
@@ -8,15 +10,28 @@ import type { Served } from './served-body';
 /** A message id we have seen, and what we answered (null: nothing yet, or nothing to repeat). */
 export interface Seen {
   readonly at: number;
+  /** Tells a repetition from another message under the same id; see `fingerprint`. */
+  readonly mark: number;
   reply: Buffer | null;
 }
+
+/**
+ * What is known of a route beyond the messages on it. `registered`: somebody above knows the device, though the address
+ * may still be forged; exempt from rate limits. `proven`: it has shown that it receives what is sent there as well.
+ */
+export type Standing = 'unproven' | 'registered' | 'proven';
 
 /** All the engine knows about one peer. Everything is created on demand: most peers need one or two of these. */
 export interface PeerState {
   peer: Peer;
   nextMid: number;
+  /** When each block of message ids was last used; made once the first is used up. */
+  midsUsed: Float64Array | null;
   lastActive: number;
+  standing: Standing;
   seen: Map<number, Seen> | null;
+  /** What `seen` counts for. */
+  seenBytes: number;
   /** Requests whose handler has not answered. */
   pending: number;
   /** Confirmable messages of ours on their way, by message id. */
@@ -25,6 +40,10 @@ export interface PeerState {
   exchanges: Map<string, Exchange> | null;
   /** Requests of ours that wait for their turn. */
   queue: Exchange[];
+  /** The block-wise transfer of ours under way: between its blocks unrelated requests have their turn. */
+  bulk: Exchange | null;
+  /** Rings when message ids are free again. */
+  midsTimer: Deadline<Timer> | null;
   /** How many of `exchanges` hold an NSTART slot. */
   active: number;
   observations: Map<string, ObservedToken> | null;
@@ -38,12 +57,17 @@ export function newPeerState(peer: Peer, nextMid: number, now: number): PeerStat
   return {
     peer,
     nextMid,
+    midsUsed: null,
     lastActive: now,
+    standing: peer.identity.mode === 'none' ? 'unproven' : 'proven',
     seen: null,
+    seenBytes: 0,
     pending: 0,
     confirmables: null,
     exchanges: null,
     queue: [],
+    bulk: null,
+    midsTimer: null,
     active: 0,
     observations: null,
     uploads: null,
@@ -75,6 +99,8 @@ export function isIdle(state: PeerState): boolean {
 export class PeerTable {
   readonly #states = new Map<string, PeerState>();
   readonly #options: { readonly maxPeers: number; readonly lifetime: number; readonly randomMid: () => number };
+  /** What the remembered message ids of all peers count for. */
+  seenBytes = 0;
   #oldest: PeerState | null = null;
   #newest: PeerState | null = null;
 
@@ -127,20 +153,44 @@ export class PeerTable {
   /** Forgets peers that were silent for a lifetime; of those still in use, only the message ids. */
   advance(now: number): void {
     while (this.#oldest && this.#oldest.lastActive + this.#options.lifetime <= now) {
-      const state = this.#oldest;
-      this.#unlink(state);
-      if (isIdle(state)) {
-        this.#states.delete(state.peer.key);
-        continue;
-      }
-      state.seen = null;
-      state.lastActive = now;
-      this.#append(state);
+      this.#forgetOldest(this.#oldest, now);
     }
+  }
+
+  /**
+   * Makes room for message ids by forgetting those of the peers that were silent longest, at most a few peers a call:
+   * each call adds but one, so that they keep up. Returns how many ids were forgotten.
+   */
+  shedSeen(limit: number, keep: PeerState, now: number): number {
+    let forgotten = 0;
+    for (let i = 0; i < 16 && this.seenBytes > limit && this.#oldest && this.#oldest !== keep; i++) {
+      forgotten += this.#oldest.seen?.size ?? 0;
+      this.#forgetOldest(this.#oldest, now);
+    }
+    return forgotten;
+  }
+
+  /** An idle peer as a whole, of one in use only the message ids. */
+  #forgetOldest(state: PeerState, now: number): void {
+    this.#unlink(state);
+    this.#forgetSeen(state);
+    if (isIdle(state)) {
+      this.#states.delete(state.peer.key);
+      return;
+    }
+    state.lastActive = now;
+    this.#append(state);
+  }
+
+  #forgetSeen(state: PeerState): void {
+    this.seenBytes -= state.seenBytes;
+    state.seenBytes = 0;
+    state.seen = null;
   }
 
   clear(): void {
     this.#states.clear();
+    this.seenBytes = 0;
     this.#oldest = this.#newest = null;
   }
 
@@ -150,6 +200,7 @@ export class PeerTable {
     for (let i = 0; i < 16 && candidate; i++) {
       if (isIdle(candidate)) {
         this.#unlink(candidate);
+        this.#forgetSeen(candidate);
         this.#states.delete(candidate.peer.key);
         return true;
       }

@@ -37,6 +37,7 @@ function requestOptions(exchange: Exchange): Option[] {
   // Later blocks repeat Accept, or some clients go on in another format.
   const accept = spec.accept ?? (fetching ? exchange.first!.contentFormat : undefined);
   if (accept !== undefined) options.push(uintOption(OptionNumber.ACCEPT, accept));
+  if (exchange.echo) options.push({ number: OptionNumber.ECHO, value: exchange.echo });
   const length = spec.payload?.length ?? 0;
   if (fetching) {
     const num = exchange.received / exchange.blockSize;

@@ -41,6 +41,8 @@ export class OperationService {
   readonly #byRegistration = new Map<string, Set<PendingOperation>>();
   /** Observe operations under way, by observation id. */
   readonly #observing = new Map<string, PendingOperation>();
+  /** Registrations whose device has lost its right, and which have been told of. */
+  readonly #muted = new Set<string>();
   #nextId = 1;
 
   constructor(context: ServerContext, onResult: (id: number, result: OperationResult) => void) {
@@ -111,6 +113,7 @@ export class OperationService {
 
   /** Ends the operations of a registration that is over with `CANCELLED`: the device they were meant for has begun anew, or left. */
   endOf(registrationId: string, detail: string): void {
+    this.#muted.delete(registrationId);
     const reason = 'cancelled';
     this.#abort(this.#byRegistration.get(registrationId) ?? [], (pending) => this.#result(pending, { kind: 'failed', reason, detail }));
   }
@@ -132,35 +135,45 @@ export class OperationService {
     const entry = observation && this.#context.registrations.byId(observation.registrationId);
     if (!observation || !entry) return;
     const { registration } = entry;
-    const { devices, clock, emit, counters } = this.#context;
-    const at = clock.wall();
     if (report.kind === 'lost') {
       this.#warn(observation, registration, report.detail);
       return;
     }
     const { response } = report;
-    if (isSuccess(response.code) && devices.mayActFor(report.peer.identity, registration.endpoint).allowed) {
-      const decoded = this.#decode(registration, observation.path.ids, response, observation.contentFormat);
-      if (decoded.nodes) {
-        counters.notifications++;
-        emit({
-          kind: 'notification',
-          at,
-          registration,
-          observation,
-          nodes: decoded.nodes,
-          contentFormat: response.contentFormat,
-          code: codeText(response.code),
-          sequence: response.observe,
-        });
-      } else {
-        this.#warn(observation, registration, decoded.error);
-      }
-    }
+    if (isSuccess(response.code)) this.#notified(observation, registration, report.peer, response);
     if (report.kind !== 'ended') return;
+    const { clock, emit } = this.#context;
     this.#context.observations.remove(observation);
+    const at = clock.wall();
     const reason = isSuccess(response.code) ? 'the device ended it' : `the device answered ${resultName(response.code)}`;
     emit({ kind: 'observation-ended', at, registration, observation, reason, code: codeText(response.code) });
+  }
+
+  #notified(observation: Observation, registration: Registration, peer: Peer, response: IncomingResponse): void {
+    const { devices, clock, emit, counters } = this.#context;
+    const verdict = devices.mayActFor(peer.identity, registration.endpoint);
+    if (!verdict.allowed) {
+      // Told once: each of its values would only repeat it.
+      if (!this.#muted.has(registration.id)) this.#warn(observation, registration, `${verdict.reason}. ${verdict.hint}`);
+      this.#muted.add(registration.id);
+      return;
+    }
+    const decoded = this.#decode(registration, observation.path.ids, response, observation.contentFormat);
+    if (decoded.error !== undefined) {
+      this.#warn(observation, registration, decoded.error);
+      return;
+    }
+    counters.notifications++;
+    emit({
+      kind: 'notification',
+      at: clock.wall(),
+      registration,
+      observation,
+      nodes: decoded.nodes,
+      contentFormat: response.contentFormat,
+      code: codeText(response.code),
+      sequence: response.observe,
+    });
   }
 
   #warn({ path }: Observation, registration: Registration, detail: string): void {

@@ -4,17 +4,10 @@ import type { IncomingRequest, ResponseSpec } from '../coap/types';
 import { systemRandom } from '../transport/random';
 import type { Core, Peer } from '../transport/types';
 import type { ServerContext } from './context';
-import {
-  mergeExtra,
-  objectVersions,
-  parseRegister,
-  printable,
-  parseUpdate,
-  type RegisterRequest,
-  type UpdateRequest,
-} from './register-request';
+import { mergeExtra, parseRegister, parseUpdate, type RegisterRequest, type UpdateRequest } from './register-request';
 import { observationRequest } from './operation-requests';
-import { isRefusal, refusal, type Refusal } from './refusal';
+import { objectVersions } from './object-list';
+import { isRefusal, printable, refusal, type Refusal } from './refusal';
 import type { Registered } from './registrations';
 import type { Registration, RegistrationEnd } from './types';
 
@@ -24,6 +17,9 @@ const ENDINGS: Record<RegistrationEnd, string> = {
   expired: 'the registration of the device has expired meanwhile',
   replaced: 'the device has registered anew meanwhile',
 };
+
+/** Of 64 random values two name no letter and are passed over. */
+const ID_LETTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
 
 /** Diagnostic payloads stay short: they answer unproven peers. */
 const MAX_DIAGNOSTIC = 120;
@@ -85,6 +81,7 @@ export class RegistrationService implements Core {
       code: Code.CREATED,
       options: [textOption(OptionNumber.LOCATION_PATH, 'rd'), textOption(OptionNumber.LOCATION_PATH, registration.id)],
     });
+    this.#context.endpoint.setStanding(peer, 'registered');
     this.#context.changed();
     if (previous) {
       this.#end(previous, 'replaced');
@@ -114,6 +111,8 @@ export class RegistrationService implements Core {
     registrations.update(entry, registration, peer, this.#expiry(registration.lifetime));
     counters.updates++;
     this.#answer(request, { code: Code.CHANGED });
+    // The id was sent to this device alone: whoever names it receives what is sent to the device.
+    this.#context.endpoint.setStanding(peer, 'proven');
     // Only now: requests that waited leave at once, and must not overtake the answer.
     if (from.key !== peer.key) this.#follow(entry, from);
     this.#context.changed();
@@ -161,7 +160,9 @@ export class RegistrationService implements Core {
   }
 
   #end(entry: Registered, reason: RegistrationEnd): void {
-    const { observations, endpoint, emit, clock } = this.#context;
+    const { registrations, observations, endpoint, emit, clock } = this.#context;
+    // The device may have registered anew by the same route.
+    if (!registrations.byPeer(entry.peer)) endpoint.setStanding(entry.peer, 'unproven');
     for (const observation of observations.of(entry.registration.id)) {
       observations.remove(observation);
       endpoint.forgetObservation(entry.peer, Buffer.from(observation.id, 'hex'));
@@ -199,7 +200,9 @@ export class RegistrationService implements Core {
   /** Unguessable, because without security it is the right to change the address; short, because some clients have small buffers. */
   #newId(): string {
     for (;;) {
-      const id = Buffer.from(systemRandom.bytes(12)).toString('base64url').replace(/[-_]/g, '').slice(0, 10);
+      let id = '';
+      for (const byte of systemRandom.bytes(14)) id += ID_LETTERS[byte & 63] ?? '';
+      id = id.slice(0, 10);
       if (id.length === 10 && !this.#context.registrations.byId(id)) return id;
     }
   }

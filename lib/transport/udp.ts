@@ -19,6 +19,8 @@ const PEER_CACHE = 65_536;
 const MAX_MESSAGE = 1152;
 /** Codes with which a machine without IPv6 refuses an IPv6 socket. */
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
+/** Codes with which the system says that a route leads nowhere; anything else may pass with the next attempt. */
+const UNREACHABLE = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ECONNREFUSED']);
 const PORT_0_ATTEMPTS = 8;
 
 /**
@@ -123,8 +125,13 @@ export class UdpTransport implements Transport {
     }
   }
 
-  readonly #sent = (error: Error | null): void => {
-    if (error) this.counters.sendErrors++;
+  /** One function for all datagrams; Node.js says in the error where it was to go. Called a turn of the loop later. */
+  readonly #sent = (error: NodeJS.ErrnoException | null): void => {
+    if (!error) return;
+    this.counters.sendErrors++;
+    const { code = '', address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+    if (address === undefined || port === undefined || !UNREACHABLE.has(code) || this.#sockets.length === 0) return;
+    this.#sink.gone(this.peer(address, port), `the system says ${code}`);
   };
 
   #bind(type: 'udp4' | 'udp6', port: number, address: string): Promise<dgram.Socket> {

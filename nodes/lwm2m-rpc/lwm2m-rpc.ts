@@ -1,4 +1,4 @@
-import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
 import { runCommand } from '../../lib/index';
 import type { FailureCode, RpcResult } from '../../lib/index';
 import { codeOf, reasonOf, textField } from '../shared/fields';
@@ -33,17 +33,26 @@ function init(RED: NodeAPI): void {
         done: (error?: Error) => error && this.error(error, msg),
       };
       callbacks.delete(waiting);
-      const error = result.failure === undefined ? undefined : failureError(result.failure, result);
-      Object.assign(msg, {
+      let error = result.failure === undefined ? undefined : failureError(result.failure, result);
+      if (callbacks.size > 0) showWaiting();
+      else showResult(status, result, Date.now() - waiting.since);
+      const answer = withResult(msg, {
         payload: result.payload,
         topic: `${waiting.endpoint}${result.path ?? ''}`,
         endpoint: waiting.endpoint,
         lwm2m: result.meta,
       });
-      if (callbacks.size > 0) showWaiting();
-      else showResult(status, result, Date.now() - waiting.since);
-      if (!error || settings.failures !== 'catch') send(msg);
-      done(error);
+      // Sending copies the message for a second wire, and what a flow put into it may refuse that. It must not end Node-RED.
+      try {
+        if (!error || settings.failures !== 'catch') send(answer);
+      } catch (cause) {
+        error ??= Object.assign(new Error(RED._('lwm2m-rpc.errors.notSent', { reason: reasonOf(cause) })), { code: 'BAD_REQUEST' });
+      }
+      try {
+        done(error);
+      } catch (cause) {
+        this.error(RED._('lwm2m-rpc.errors.notSent', { reason: reasonOf(cause) }));
+      }
     };
     const showWaiting = (): void =>
       status.set({ fill: 'blue', shape: 'ring', text: RED._('lwm2m-rpc.status.waiting', { count: callbacks.size }) });
@@ -69,6 +78,15 @@ function init(RED: NodeAPI): void {
   }
 
   RED.nodes.registerType('lwm2m-rpc', Lwm2mRpcNode);
+}
+
+/** The message with its result; a message that takes no new properties (sealed, frozen, guarded by setters) goes on as a copy. */
+function withResult(msg: NodeMessageInFlow, properties: object): NodeMessage {
+  try {
+    return Object.assign(msg, properties);
+  } catch {
+    return { _msgid: msg._msgid, ...properties };
+  }
 }
 
 /** Asks the device. Never rejects: whatever goes wrong is a result. */

@@ -32,7 +32,7 @@ export function serverOptions(settings: ServerSettings): ServerOptions {
 /** Rows without an endpoint are skipped: a row just added and left blank means nothing. */
 function deviceEntries(rows: unknown): DeviceEntry[] {
   if (!Array.isArray(rows)) return [];
-  return (rows as readonly DeviceRow[]).filter((row) => textField(row.endpoint) !== '').map(deviceEntry);
+  return (rows as readonly (DeviceRow | null)[]).filter((row): row is DeviceRow => textField(row?.endpoint) !== '').map(deviceEntry);
 }
 
 function deviceEntry(row: DeviceRow): DeviceEntry {

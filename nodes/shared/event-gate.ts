@@ -20,6 +20,9 @@ export class EventGate {
   attach(server: Lwm2mServer): void {
     if (server === this.server) return;
     this.detach();
+    // What the server before reported is no longer so: its devices have to register again.
+    this.lost += this.kept.length;
+    this.kept = [];
     this.server = server;
     this.unsubscribe = server.subscribe((event) => this.push(event));
   }

@@ -20,7 +20,10 @@ export function numberField(value: unknown, name: string, min: number, max: numb
 
 /** The message of anything thrown. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  // JSONata throws plain objects.
+  if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') return error.message;
+  return String(error);
 }
 
 /** The `code` of a system error, or ''. */

@@ -27,7 +27,7 @@ function sizes({ endpoint, server }: Ground): Record<string, number> {
   return { ...endpoint.sizes(), registrations, observations, pendingOperations };
 }
 
-const NOTHING = { peers: 0, exchanges: 0, bodyBytes: 0, timers: 0, registrations: 0, observations: 0, pendingOperations: 0 };
+const NOTHING = { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0, registrations: 0, observations: 0, pendingOperations: 0 };
 
 describe(`conversations in which every fifth datagram is spoiled, seed ${FUZZ.seed}`, () => {
   it('harm nobody: every operation has one result, and all is well again afterwards', async () => {

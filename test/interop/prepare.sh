@@ -3,6 +3,7 @@
 #   leshan   our small client on Eclipse Leshan 2.0.0-M18, built by Maven          needs a JDK 17 or newer, mvn
 #   wakaama  npm node-red-contrib-lwm2m 2.12.3, a Wakaama fork in C, compiled here needs python3, make, g++, the headers of Node.js
 #   sloppy   npm lwm2m-node-lib 1.4.0 and coap-node 0.2.5                          needs npm
+#   libcoap  its example client and server, Debian's libcoap3-bin                  needs apt-get and its rights, or them installed
 # Packages come through npm and mvn as they are configured on this machine. What is ready already stays. A peer that cannot be had is
 # named and its tests are skipped; the exit code is 0 all the same, unless --strict is given.
 set -uo pipefail
@@ -100,9 +101,27 @@ prepare_sloppy() {
   if npm_folder sloppy $packages; then done_with sloppy "$packages"; else skip sloppy 'npm could not install it'; fi
 }
 
+prepare_libcoap() {
+  have_libcoap || {
+    command -v apt-get >/dev/null || { skip libcoap 'there is no apt-get to install libcoap3-bin with'; return; }
+    SECONDS=0
+    export DEBIAN_FRONTEND=noninteractive
+    # What apt knows may be too old, or nothing.
+    quietly apt-get -qq install -y --no-install-recommends libcoap3-bin >/dev/null ||
+      { quietly apt-get -qq update && quietly apt-get -qq install -y --no-install-recommends libcoap3-bin; }
+    have_libcoap || { skip libcoap 'apt-get could not install libcoap3-bin'; return; }
+    echo "interop: libcoap is ready (${SECONDS} s)"
+  }
+  rm -f "$peers/libcoap.missing"
+}
+have_libcoap() {
+  command -v coap-client-notls >/dev/null && command -v coap-server-notls >/dev/null
+}
+
+prepare_libcoap
 prepare_sloppy
 prepare_wakaama
 prepare_leshan
 
-[ "$missing" -eq 0 ] || echo "interop: $missing of 3 could not be had; their tests are skipped"
+[ "$missing" -eq 0 ] || echo "interop: $missing of 4 could not be had; their tests are skipped"
 if [ "$strict" = --strict ]; then exit "$missing"; fi

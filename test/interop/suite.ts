@@ -4,7 +4,14 @@ import { reasonMissing } from './peers';
 import type { FlowEvent, World } from './world';
 import { startWorld } from './world';
 
-const skipped = new Map<PeerName, string>();
+const skipped = new Map<string, string>();
+
+/** Skips what `test` belongs to when there is a reason to, and has a line at the end say so. */
+export function skipWithout(test: Mocha.Context, name: string, reason: string | undefined): void {
+  if (reason === undefined) return;
+  skipped.set(name, reason);
+  test.skip();
+}
 
 /** What the tests of one peer share. */
 export interface Stage {
@@ -32,11 +39,7 @@ export function withPeer(
     let registered: FlowEvent | undefined;
 
     before(async function () {
-      const reason = reasonMissing(name);
-      if (reason !== undefined) {
-        skipped.set(name, reason);
-        this.skip();
-      }
+      skipWithout(this, name, reasonMissing(name));
       world = await startWorld();
       peer = await start({ port: world.port, endpoint });
       await peer.waitFor('registered');

@@ -50,6 +50,45 @@ describe('lwm2m-rpc', () => {
     await completed.first();
   });
 
+  for (const [what, make] of [
+    ['sealed', (): Message => Object.seal({ _msgid: 'abcd', payload: battery, endpoint: 'meter-1' })],
+    ['frozen', (): Message => Object.freeze({ _msgid: 'abcd', payload: battery, endpoint: 'meter-1' })],
+    [
+      'guarded by a getter',
+      (): Message => Object.defineProperty({ _msgid: 'abcd', payload: battery, endpoint: 'meter-1' }, 'topic', { get: () => 'mine' }),
+    ],
+  ] as const) {
+    it(`answers a message that is ${what} by a copy`, async () => {
+      const { out } = await start();
+      getNode('rpc').emit('input', make());
+      const msg = await out.first();
+      assert.deepEqual(msg.payload, { result: 'CONTENT', value: 85 });
+      assert.equal(msg._msgid, 'abcd');
+      assert.equal(msg.topic, 'meter-1/3/0/9');
+    });
+  }
+
+  it('ends in an error when the message cannot be sent on', async () => {
+    const server = new FakeServer();
+    server.devices = [registration('meter-1')];
+    // Two wires: Node-RED copies the message for the second.
+    await load([fakeServerNode(server), rpcNode], [...flow({ wires: [['out', 'second']] }), { id: 'second', type: 'helper', z: 'flow' }]);
+    const caught = new Inbox('caught');
+    const msg = { _msgid: 'abcd', payload: battery, endpoint: 'meter-1' };
+    Object.defineProperty(msg, 'trap', {
+      enumerable: true,
+      configurable: true,
+      get: () => {
+        throw new Error('do not touch');
+      },
+    });
+    // The Catch node copies it, too: what is left is the log.
+    const logged = new Promise<unknown>((resolve) => (getNode('rpc').error = resolve));
+    getNode('rpc').emit('input', msg);
+    assert.match(String(await logged), /do not touch|notSent/);
+    assert.equal(caught.messages.length, 0);
+  });
+
   it('lets a filled field win over the message', async () => {
     const { server, out } = await start({ endpoint: 'meter-1', operation: 'Observe', path: '/3303/0/5700', timeout: '1500' });
     give({ payload: battery, endpoint: 'meter-2' });

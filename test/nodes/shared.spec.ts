@@ -111,6 +111,21 @@ describe('nodes/shared', () => {
       );
     });
 
+    it('counts events of a server that is gone as lost: its devices register again', () => {
+      const [first, second] = [new FakeServer(), new FakeServer()];
+      const gate = new EventGate();
+      const got: ServerEvent[] = [];
+      gate.attach(first);
+      first.emit(registered('old'));
+      gate.attach(second);
+      second.emit(registered('new'));
+      assert.equal(
+        gate.open((event) => got.push(event)),
+        1,
+      );
+      assert.deepEqual(names(got), ['new']);
+    });
+
     it('listens to one server at a time, and once', () => {
       const [first, second] = [new FakeServer(), new FakeServer()];
       const gate = new EventGate();

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 export const packageRoot = path.resolve(__dirname, '../..');
+/** The Node-RED to test on: a folder in the variable NODE_RED, or else the one of the devDependencies. */
+export const nodeRedDir = path.resolve(process.env['NODE_RED'] ?? path.join(packageRoot, 'node_modules/node-red'));
 const startLimit = 60_000;
 const stopLimit = 8_000;
 
@@ -17,7 +19,7 @@ export interface NodeRedOptions {
   uiPort?: number;
   /** The folder to load the package from; default this repository (run the build first). */
   packageDir?: string;
-  /** The `red.js` to run; default the one of the devDependencies. */
+  /** The `red.js` to run; default that of `nodeRedDir`. */
   red?: string;
   /** Added to the settings file. */
   settings?: Readonly<Record<string, unknown>>;
@@ -43,7 +45,7 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
   const dir = await mkdtemp(path.join(tmpdir(), 'lwm2m-node-red-'));
   const uiPort = options.uiPort ?? (await freeTcpPort());
   await prepare(dir, uiPort, options);
-  const red = options.red ?? path.join(packageRoot, 'node_modules/node-red/red.js');
+  const red = options.red ?? path.join(nodeRedDir, 'red.js');
   const child = spawn(process.execPath, [red, '-u', dir, '-s', path.join(dir, 'settings.js')], {
     cwd: dir,
     env: { ...process.env, ...options.env },

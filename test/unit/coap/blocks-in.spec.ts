@@ -139,6 +139,46 @@ describe('CoAP bodies in blocks, sent to us', () => {
     t.expectNothingLeft();
   });
 
+  it('[COAP-088] a size announced above the largest body is refused at once, and one below counts for nothing', () => {
+    const t = dialogue({ params: { maxBody: 40 } });
+    t.receive('CON POST /a b1=0/1/16 size1=41 bytes=0..16');
+    t.expectSent('ACK 4.13 size1=40');
+    assert.equal(t.core.sizes().bodyBytes, 0);
+    t.receive('CON POST /a b1=0/1/16 size1=40 bytes=0..16');
+    t.expectSent('ACK 2.31 b1=0/1/16');
+    t.receive('CON POST /a b1=1/0/16 size1=41 bytes=16..20');
+    expectBody(t.expectRequest(), body(20));
+  });
+
+  it('[COAP-089] its options are those of block 0, whatever later blocks say or leave out', () => {
+    const t = dialogue();
+    t.receive('CON POST /a cf=11543 accept=110 opt258=02 b1=0/1/16 bytes=0..16');
+    t.receive('CON POST /a cf=0 opt258=08 b1=1/1/16 bytes=16..32');
+    t.receive('CON POST /a mid=5 b1=2/0/16 bytes=32..40');
+    const request = t.expectRequest();
+    expectBody(request, body(40));
+    assert.deepEqual([request.contentFormat, request.accept], [11_543, 110]);
+    t.sent.length = 0;
+    t.respond(request, { code: Code.CHANGED });
+    t.expectSent('ACK 2.04 mid=5 b1=2/0/16');
+  });
+
+  it('[COAP-089] nothing of the datagram of block 0 is held, and large options count', () => {
+    const t = dialogue({ params: { maxBodies: 700 } });
+    const first = t.encode('CON POST /a cf=50 b1=0/1/16 bytes=0..16');
+    t.receiveBytes(first);
+    first.fill(0xff);
+    t.receive('CON POST /a b1=1/0/16 bytes=16..20');
+    const request = t.expectRequest();
+    assert.equal(request.contentFormat, 50);
+    t.respond(request, { code: Code.CHANGED });
+    t.sent.length = 0;
+    const long = 'x'.repeat(250);
+    t.receive(`CON POST /a query=${long}&${long}&${long} b1=0/1/16 bytes=0..16`);
+    t.expectSent('ACK 4.13 size1=1048576');
+    t.expectNothingLeft();
+  });
+
   it('[COAP-094] exactly the largest body is taken', () => {
     const t = dialogue({ params: { maxBody: 32 } });
     t.receive('CON POST /a b1=0/1/16 bytes=0..16');

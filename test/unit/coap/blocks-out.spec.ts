@@ -102,7 +102,7 @@ describe('CoAP bodies in blocks, sent by us', () => {
 
   for (const text of ['4.13', '4.13 b1=0/1/16', '4.13 b1=0/1/64', '4.00 b1=0/1/16', '4.03', '5.00', '5.03']) {
     it(`[COAP-113] ${text} stops it at once`, () => {
-      const t = dialogue(small);
+      const t = dialogue({ params: { ...small.params, busyRetries: 0 } });
       t.request(put(1_000));
       exchange(t, 'PUT /fw cf=42 b1=0/1/16 size1=1000 bytes=0..16', text);
       t.expectOutcome(text.slice(0, 4));
@@ -178,14 +178,96 @@ describe('CoAP bodies in blocks, sent by us', () => {
     t.expectSilence();
   });
 
-  it('[COAP-117] other requests to the peer wait until it is through', () => {
+  it('[COAP-119] between its blocks others have their turn, one after each', () => {
+    const t = dialogue(small);
+    const upload = t.request(put(40));
+    for (const path of ['a', 'b', 'c']) t.request({ code: Code.GET, path: [path] });
+    exchange(t, 'PUT /fw cf=42 b1=0/1/16 size1=40 bytes=0..16', '2.31 b1=0/1/16');
+    exchange(t, 'GET /a', '2.05 "a"');
+    exchange(t, 'PUT /fw cf=42 b1=1/1/16 bytes=16..32', '2.31 b1=1/1/16');
+    exchange(t, 'GET /b', '2.05 "b"');
+    exchange(t, 'PUT /fw cf=42 b1=2/0/16 bytes=32..40', '2.04 b1=2/0/16');
+    exchange(t, 'GET /c', '2.05 "c"');
+    t.expectOutcome('2.05 "a"');
+    t.expectOutcome('2.05 "b"');
+    t.expectOutcome('2.04', upload);
+    t.expectOutcome('2.05 "c"');
+    t.expectSilence();
+    t.expectNothingLeft();
+  });
+
+  it('[COAP-119] between the blocks of a download too', () => {
+    const t = dialogue();
+    t.request(get);
+    t.request({ code: Code.GET, path: ['a'] });
+    exchange(t, 'GET /big', '2.05 b2=0/1/16 bytes=0..16');
+    exchange(t, 'GET /a', '2.05 "a"');
+    exchange(t, 'GET /big b2=1/0/16', '2.05 b2=1/0/16 bytes=16..20');
+    t.expectOutcome('2.05 "a"');
+    t.expectOutcome('2.05 bytes=0..20');
+    t.expectNothingLeft();
+  });
+
+  it('[COAP-119] a slow one of them does not hold the transfer up, a lost one only for its time', () => {
+    const t = dialogue(small);
+    const upload = t.request(put(20));
+    t.request({ code: Code.GET, path: ['lost'], timeout: 5_000 });
+    exchange(t, 'PUT /fw cf=42 b1=0/1/16 size1=20 bytes=0..16', '2.31 b1=0/1/16');
+    t.expectSent('CON GET /lost');
+    t.wait(5_000);
+    t.expectOutcome('no-ack');
+    t.sent.splice(0, t.sent.length - 1);
+    exchange(t, 'PUT /fw cf=42 b1=1/0/16 bytes=16..20', '2.04');
+    t.expectOutcome('2.04', upload);
+  });
+
+  for (const [what, spec] of [
+    ['a second upload, elsewhere', { code: Code.PUT, path: ['3', '0', '1'], payload: body(17) }],
+    ['a request for the same path', { code: Code.GET, path: ['5', '0', '0'] }],
+    ['one for the same object instance', { code: Code.POST, path: ['5', '0', '2'] }],
+    ['one for the object', { code: Code.GET, path: ['5'] }],
+    ['one for many paths', { code: Code.FETCH, path: [] }],
+  ] as const) {
+    it(`[COAP-117] ${what} waits until it is through`, () => {
+      const t = dialogue(small);
+      t.request(put(20, { path: ['5', '0', '0'] }));
+      t.request(spec);
+      t.request({ code: Code.GET, path: ['5', '1', '3'] });
+      exchange(t, 'PUT /5/0/0 cf=42 b1=0/1/16 size1=20 bytes=0..16', '2.31 b1=0/1/16');
+      exchange(t, 'GET /5/1/3', '2.05');
+      exchange(t, 'PUT /5/0/0 cf=42 b1=1/0/16 bytes=16..20', '2.04');
+      assert.equal(t.sent.length, 1);
+      t.expectOutcome('2.05');
+      t.expectOutcome('2.04');
+    });
+  }
+
+  it('[COAP-117] also while it waits for its turn after a separate answer, and with room for two', () => {
+    const t = dialogue({ params: { blockSize: 16, nstart: 2 } });
+    t.request(put(20));
+    t.request(put(30));
+    t.expectSent('CON PUT /fw cf=42 b1=0/1/16 size1=20 mid=$m token=$t bytes=0..16');
+    t.expectSilence();
+    t.receive('ACK EMPTY mid=$m');
+    t.expectSilence();
+    t.receive('NON 2.31 token=$t b1=0/1/16');
+    t.expectSent('CON PUT /fw cf=42 b1=1/0/16 mid=$n token=$t bytes=16..20');
+    t.expectSilence();
+    t.receive('ACK 2.04 mid=$n token=$t');
+    t.expectSent('CON PUT /fw cf=42 b1=0/1/16 size1=30 bytes=0..16');
+  });
+
+  it('[COAP-133] one that waits between its blocks goes on by the new route', () => {
     const t = dialogue(small);
     t.request(put(20));
-    t.request(get);
+    t.request({ code: Code.GET, path: ['a'] });
     exchange(t, 'PUT /fw cf=42 b1=0/1/16 size1=20 bytes=0..16', '2.31 b1=0/1/16');
-    exchange(t, 'PUT /fw cf=42 b1=1/0/16 bytes=16..20', '2.04');
-    t.expectSent('CON GET /big');
+    t.expectSent('CON GET /a');
+    t.core.rebind(t.peer(), t.peer('new'), t.now);
+    t.expectSent('CON PUT /fw cf=42 b1=1/0/16 mid=$m token=$t bytes=16..20', 'new');
+    t.receive('ACK 2.04 mid=$m token=$t', 'new');
     t.expectOutcome('2.04');
+    t.expectNothingLeft();
   });
 
   it('[COAP-117] cancelled in the middle, nothing more is sent', () => {
@@ -347,7 +429,7 @@ describe('CoAP bodies in blocks, fetched by us', () => {
 
   it('[COAP-125] an error among the blocks is the outcome', () => {
     for (const answer of ['4.04 "no"', '4.04 b2=1/0/16 "no"', '5.03 b2=0/0/16 "no"']) {
-      const t = dialogue();
+      const t = dialogue({ params: { busyRetries: 0 } });
       t.request(get);
       exchange(t, 'GET /big', '2.05 b2=0/1/16 bytes=0..16');
       exchange(t, 'GET /big b2=1/0/16', answer);

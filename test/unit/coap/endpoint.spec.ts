@@ -120,7 +120,7 @@ describe('CoAP endpoint', () => {
       ['no-ack'],
     );
     g.clock.advance(300_000);
-    assert.deepEqual(g.endpoint.sizes(), { peers: 0, exchanges: 0, bodyBytes: 0, timers: 0 });
+    assert.deepEqual(g.endpoint.sizes(), { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0 });
     assert.equal(g.clock.next(), Infinity);
   });
 

@@ -51,7 +51,7 @@ describe('CoAP requests of ours', () => {
 
   for (const text of ['2.01', '2.02', '2.04', '4.00', '4.04', '4.15', '4.22', '5.00', '5.03', '2.30', '4.31']) {
     it(`[COAP-051] ${text} is handed up as it is`, () => {
-      const t = dialogue();
+      const t = dialogue({ params: { busyRetries: 0 } });
       t.request(get);
       t.expectSent('CON GET /3/0/9 mid=$m token=$t');
       t.receive(`ACK ${text} mid=$m token=$t "why"`);

@@ -166,7 +166,7 @@ describe('CoAP peers', () => {
     t.receive('CON GET /slow');
     t.receive('NON 2.05 token=$o observe=11 b2=0/1/16 bytes=0..16');
     t.core.close(t.now);
-    assert.deepEqual(t.core.sizes(), { peers: 0, exchanges: 0, bodyBytes: 0, timers: 0 });
+    assert.deepEqual(t.core.sizes(), { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0 });
     assert.equal(t.core.deadline(), Infinity);
   });
 });

@@ -199,17 +199,48 @@ describe('CoAP messages on their way', () => {
       t.expectSent('CON GET /a mid=32769', 'a');
     });
 
-    it('[COAP-023] wrap, and pass over those in flight', () => {
-      const t = dialogue({ float: () => 0.99999, params: { nstart: 3 } });
+    it('[COAP-023] wrap', () => {
+      const t = dialogue({ float: () => 0.99999, params: { nstart: 2 } });
       t.request(get);
       t.expectSent('CON GET /a mid=65535');
-      for (let mid = 0; mid < 65_535; mid++) {
-        const id = t.request({ ...get, confirmable: false });
-        t.core.cancel(id, t.now);
-      }
-      t.sent.length = t.outcomes.length = 0;
-      t.request({ ...get, confirmable: false });
-      t.expectSent('NON GET /a mid=0');
+      t.request(get);
+      t.expectSent('CON GET /a mid=0');
+    });
+
+    it('[COAP-023] [COAP-064] are not used again within 247 s: requests wait until there are some', () => {
+      const t = dialogue({ float: () => 0.25, params: { nstart: 2 } });
+      const used = new Set<number>();
+      const spend = (count: number): void => {
+        for (let i = 0; i < count; i++) {
+          t.core.cancel(t.request({ ...get, confirmable: false }), t.now);
+          used.add(t.sent.shift()!.data.readUInt16BE(2));
+        }
+        t.outcomes.length = 0;
+      };
+      spend(40_000);
+      t.wait(100_000);
+      spend(65_536 - 40_000);
+      assert.equal(used.size, 65_536, 'each once');
+      t.request({ ...get, timeout: 200_000 });
+      t.expectSilence();
+      t.wait(147_000 - 1);
+      t.expectSilence();
+      t.wait(1);
+      t.expectSent('CON GET /a mid=16384');
+      assert.ok(t.core.counters.midsExhausted > 0);
+    });
+
+    it('[COAP-064] answers that need one are not sent', () => {
+      const t = dialogue({ float: () => 0.25, onRequest: hello });
+      for (let i = 0; i < 65_536; i++) t.core.cancel(t.request({ ...get, confirmable: false }), t.now);
+      t.sent.length = 0;
+      t.receive('NON GET /a token=a1');
+      t.expectSilence();
+      t.receive('CON GET /a mid=5 token=a2');
+      t.expectSent('ACK 2.05 mid=5 token=a2 "hello"');
+      t.wait(247_000);
+      t.receive('NON GET /a token=a3');
+      t.expectSent('NON 2.05 token=a3 "hello"');
     });
   });
 
@@ -271,6 +302,72 @@ describe('CoAP messages on their way', () => {
       t.receive('NON GET /a mid=77');
       t.expectSilence();
       assert.equal(t.requests.length, 1);
+    });
+
+    for (const [what, other] of [
+      ['token', 'CON GET /a mid=77 token=ab'],
+      ['method', 'CON PUT /a mid=77 token=aa'],
+      ['length', 'CON GET /aa mid=77 token=aa'],
+    ] as const) {
+      it(`[COAP-029] the same id with another ${what} is another request`, () => {
+        const t = dialogue({ onRequest: hello });
+        t.receive('CON GET /a mid=77 token=aa');
+        t.receive(other);
+        assert.equal(t.requests.length, 2);
+        t.receive(other);
+        assert.equal(t.requests.length, 2);
+        assert.equal(t.core.counters.duplicates, 1);
+      });
+    }
+
+    it('[COAP-029] neither is a notification lost whose device counts from the start again', () => {
+      const t = dialogue();
+      t.request({ ...get, observe: 0 });
+      t.expectSent('CON GET /a observe=0 mid=$m token=$o');
+      t.receive('CON GET /b mid=9 token=01');
+      t.receive('ACK 2.05 mid=$m token=$o observe=1 "a"');
+      t.receive('CON 2.05 mid=9 token=$o observe=2 "b"');
+      t.expectReport('notification 2.05 "b"');
+    });
+
+    it('[COAP-028] the ids of all peers have a limit: those of the peers silent longest go first', () => {
+      // Each counts for 200 bytes and its answer of 4 + 1 + 5.
+      const t = dialogue({ onRequest: hello, params: { maxSeenBytes: 3 * 210 } });
+      t.receive('CON GET /a mid=1', 'one');
+      t.receive('CON GET /a mid=2', 'one');
+      t.receive('CON GET /a mid=1', 'two');
+      assert.equal(t.core.sizes().seenBytes, 3 * 210);
+      t.receive('CON GET /a mid=1', 'three');
+      assert.equal(t.core.counters.forgottenIds, 2);
+      assert.equal(t.core.sizes().seenBytes, 2 * 210);
+      t.receive('CON GET /a mid=1', 'two');
+      t.receive('CON GET /a mid=1', 'three');
+      assert.equal(t.requests.length, 4, 'they are known');
+      t.receive('CON GET /a mid=2', 'one');
+      assert.equal(t.requests.length, 5, 'forgotten');
+      t.expectNothingLeft();
+    });
+
+    it('[COAP-028] of a single peer its own oldest, whatever else it has', () => {
+      const t = dialogue({ onRequest: hello, params: { maxSeenBytes: 3 * 210 } });
+      for (let mid = 1; mid <= 6; mid++) t.receive(`CON GET /a mid=${mid}`);
+      assert.equal(t.core.sizes().seenBytes, 3 * 210);
+      t.receive('CON GET /a mid=5');
+      assert.equal(t.requests.length, 6);
+      t.receive('CON GET /a mid=3');
+      assert.equal(t.requests.length, 7);
+    });
+
+    it('[COAP-028] a peer in use loses its ids and nothing else', () => {
+      const t = dialogue({ params: { maxSeenBytes: 3 * 200 } });
+      t.receive('CON POST /slow mid=1', 'one');
+      const slow = t.expectRequest();
+      for (let mid = 1; mid <= 4; mid++) t.receive(`CON GET /a mid=${mid}`, 'two');
+      assert.ok(t.core.sizes().seenBytes <= 3 * 200);
+      t.respond(slow, { code: Code.CHANGED });
+      t.expectSent('ACK 2.04 mid=1', 'one');
+      t.core.gone(t.peer('two'), 'gone', t.now);
+      t.expectNothingLeft();
     });
 
     it('[COAP-026] one message id from two peers is two requests', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Registration } from '../../../lib/server/types';
 import * as coap from '../../support/coap-message';
+import { eventsOf } from '../../support/ground';
 import { closeAll, createWorld, perform, read, ScriptedPeer, story } from './fixture';
 
 function listing(payload: string | Buffer, version = '1.1') {
@@ -139,9 +140,9 @@ describe('object list of Register', () => {
 
   for (const payload of ['</65535/0>', '</3/65535>', '</3/0>,</999999>', '</3/0>,</3303/100000>']) {
     it(`[SRV-026] refuses ${payload}: ids end at 65534`, () => {
-      const { code, answer } = listing(payload);
+      const { code, ground } = listing(payload);
       assert.equal(code, '4.00');
-      assert.match(answer.payload.toString(), /ids end at 65534/);
+      assert.match(eventsOf(ground.events, 'refused')[0]?.reason ?? '', /ids end at 65534/);
     });
   }
 
@@ -168,6 +169,25 @@ describe('object list of Register', () => {
     const ground = createWorld();
     const peer = new ScriptedPeer(ground);
     assert.equal(upload(peer, Array.from({ length: 10_001 }, (_, index) => `</3303/${index}>`).join(',')), '4.00');
+  });
+
+  it('[SRV-048] a byte order mark is not swallowed', () => {
+    const peer = new ScriptedPeer(createWorld());
+    assert.equal(peer.code({ query: ['ep=bom'], contentFormat: 40, payload: '\ufeff</3/0>' }), '4.00');
+  });
+
+  it('[SRV-048] lists that were read before are read alike, and told apart from others', () => {
+    const ground = createWorld();
+    const peer = new ScriptedPeer(ground);
+    for (const payload of ['</3/0>', '</3/0>,</4/0>', '</3/0>', '</3/1>', 'nonsense', '</3/0>']) {
+      const code = peer.code({ query: ['ep=again'], contentFormat: 40, payload });
+      assert.equal(code, payload === 'nonsense' ? '4.00' : '2.01');
+      if (code === '4.00') continue;
+      const listed = ground.server.registration('again')?.objects.map(({ objectId, instanceId }) => `</${objectId}/${instanceId}>`);
+      assert.equal(listed?.join(','), payload);
+    }
+    const shared = ground.server.registration('again')?.objects as { objectId: number }[];
+    assert.throws(() => shared.push({ objectId: 9 }), TypeError, 'shared, so nobody may change it');
   });
 });
 

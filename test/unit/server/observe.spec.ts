@@ -361,7 +361,13 @@ describe('Observe', () => {
     const { ground, peer, token } = await observing();
     ground.server.configure({ devices: new DeviceTable({}), timeout: 1_000 });
     peer.push(token, '2.05', { payload: '21', contentFormat: 0, observe: 11 });
-    assert.deepEqual(ground.events, []);
+    peer.push(token, '2.05', { payload: '22', contentFormat: 0, observe: 12 });
+    assert.deepEqual(
+      ground.events.map((event) => (event.kind === 'log' ? event.text.includes('not known') : event.kind)),
+      [true],
+      'told once, not for every value',
+    );
+    ground.events.length = 0;
     peer.push(token, '4.04');
     assert.deepEqual(story(ground.events), ['observation-ended dev the device answered NOT_FOUND']);
     assert.deepEqual(ground.server.observations('dev'), []);

@@ -175,7 +175,8 @@ describe('results of operations', () => {
   afterEach(closeAll);
 
   async function resultOf(operation: Operation, code: string, answer: Answered = {}) {
-    const ground = createWorld();
+    // A busy device would be asked again.
+    const ground = createWorld({ params: { busyRetries: 0 } });
     const peer = new ScriptedPeer(ground);
     peer.register();
     const { result } = await perform(ground, peer, { operation, code, answer });

@@ -145,7 +145,7 @@ describe(`${COUNT} scripted devices on a network that loses, duplicates and reor
     const gone = await ground.clock.runUntil(() => population.count(({ state }) => state === 'gone') === COUNT, 1_800_000);
     assert.equal(gone, true);
     await ground.clock.elapse(700_000);
-    assert.deepEqual(ground.endpoint.sizes(), { peers: 0, exchanges: 0, bodyBytes: 0, timers: 0 });
+    assert.deepEqual(ground.endpoint.sizes(), { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0 });
     const { registrations, observations, pendingOperations, undecodable, internalErrors } = ground.server.counters();
     assert.deepEqual(
       { registrations, observations, pendingOperations, undecodable, internalErrors },

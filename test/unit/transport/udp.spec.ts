@@ -21,8 +21,9 @@ class Sink implements TransportSink {
     if (waiting) waiting(arrival);
     else this.arrived.push(arrival);
   }
-  gone(): void {
-    assert.fail('nothing is said to be gone');
+  readonly lost: string[] = [];
+  gone(peer: Peer, reason: string): void {
+    this.lost.push(`${peer.address} ${peer.port} ${reason}`);
   }
   next(): Promise<Arrival> {
     const arrival = this.arrived.shift();
@@ -157,6 +158,34 @@ describe('UDP transport', () => {
     assert.equal((await sink.next()).text, 'still here');
     assert.ok(transport.counters.sendErrors >= 4, `send errors: ${transport.counters.sendErrors}`);
   });
+
+  for (const [code, expected] of [
+    ['EHOSTUNREACH', ['192.0.2.1 5683 the system says EHOSTUNREACH']],
+    ['ENETUNREACH', ['192.0.2.1 5683 the system says ENETUNREACH']],
+    ['ENOBUFS', []],
+    ['EPERM', []],
+  ] as const) {
+    it(`[COAP-149] when the system says ${code}, the route is ${expected.length > 0 ? '' : 'not '}gone`, async () => {
+      const original = Object.getOwnPropertyDescriptor(Socket.prototype, 'send')!;
+      const { transport, sink } = await listen({ host: '127.0.0.1' });
+      let reported: (() => void) | undefined;
+      Socket.prototype.send = function (...args: unknown[]) {
+        const done = args.at(-1) as (error: Error) => void;
+        reported = () => done(Object.assign(new Error(code), { code, address: args[2], port: args[1] }));
+      } as Socket['send'];
+      try {
+        transport.send(Buffer.from('x'), transport.peer('192.0.2.1', 5683));
+      } finally {
+        Object.defineProperty(Socket.prototype, 'send', original);
+      }
+      reported!();
+      assert.deepEqual(sink.lost, expected);
+      assert.equal(transport.counters.sendErrors, 1);
+      await transport.close();
+      reported!();
+      assert.deepEqual(sink.lost, expected, 'nothing more after close');
+    });
+  }
 
   it('is silent after close, and the port is free again', async () => {
     const { transport } = await listen({ host: '127.0.0.1' });

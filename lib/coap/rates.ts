@@ -1,0 +1,86 @@
+import type { Peer } from '../transport/types';
+import type { CoapParams } from './params';
+
+/** Sources remembered in each of two generations: what bounds the memory without a timer or a scan. */
+const GENERATION = 32_768;
+
+/**
+ * Token buckets for any number of keys. A bucket is one number, the time at which it is full again; a full one says
+ * nothing, so the oldest can be forgotten. A flood of many keys makes buckets full too early, never empty.
+ */
+export class Buckets {
+  readonly #interval: number;
+  readonly #span: number;
+  readonly #generation: number;
+  #young = new Map<string, number>();
+  #old = new Map<string, number>();
+
+  /** `rate` is per second, 0 for no limit; `burst` is how many may come at once. */
+  constructor(rate: number, burst: number, generation = GENERATION) {
+    this.#interval = rate > 0 ? 1000 / rate : 0;
+    this.#span = this.#interval * Math.max(1, burst);
+    this.#generation = generation;
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  /** Takes one from the bucket; false when it is empty, and then nothing is taken. `now` in monotonic ms. */
+  take(key: string, now: number): boolean {
+    if (this.#interval === 0) return true;
+    const known = this.#young.get(key) ?? this.#old.get(key) ?? now;
+    const full = (known > now ? known : now) + this.#interval;
+    // A rounding error of sums must not cost a burst its last one.
+    if (full - now > this.#span + 1e-6) return false;
+    if (this.#young.size >= this.#generation && !this.#young.has(key)) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, full);
+    return true;
+  }
+
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
+}
+
+/** What peers that have proven nothing may send: each by itself, and all of one address together. */
+export class RateLimits {
+  readonly #sources: Buckets;
+  readonly #addresses: Buckets;
+
+  constructor(params: CoapParams) {
+    this.#sources = new Buckets(params.sourceRate, params.sourceBurst);
+    this.#addresses = new Buckets(params.addressRate, params.addressBurst);
+  }
+
+  /**
+   * Which limit one more datagram would break. The source is asked first: what it sends above its own rate does not
+   * count against its neighbours behind the same address.
+   */
+  exceeded(peer: Peer, now: number): 'source' | 'address' | undefined {
+    if (!this.#sources.take(peer.key, now)) return 'source';
+    return this.#addresses.take(network(peer.address), now) ? undefined : 'address';
+  }
+
+  clear(): void {
+    this.#sources.clear();
+    this.#addresses.clear();
+  }
+}
+
+/** What one party can be taken to hold: an IPv4 address, or the /64 of an IPv6 address as its first four groups. */
+export function network(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.split('%', 1)[0]!.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  if (tail !== undefined) {
+    const after = tail === '' ? [] : tail.split(':');
+    while (groups.length + after.length < 8) groups.push('0');
+    groups.push(...after);
+  }
+  return groups.slice(0, 4).join(':');
+}

@@ -1,0 +1,134 @@
+/** A CoAP endpoint of ours on real sockets, and the resources that foreign CoAP clients are sent to. */
+import { Code } from '../../lib/coap/codes';
+import { CoapEndpoint } from '../../lib/coap/endpoint';
+import { OptionNumber, uintOption } from '../../lib/coap/options';
+import type { CoapParams } from '../../lib/coap/params';
+import type { IncomingRequest, IncomingResponse, ObservationReport, RequestSpec } from '../../lib/coap/types';
+import { createRealClock } from '../../lib/transport/clock';
+import { Driver } from '../../lib/transport/driver';
+import type { Peer } from '../../lib/transport/types';
+import { UdpTransport } from '../../lib/transport/udp';
+import * as coap from '../support/coap-message';
+import { EventLog } from './event-log';
+
+export interface CoapGround {
+  readonly port: number;
+  readonly endpoint: CoapEndpoint;
+  /** All requests that reached a resource. */
+  readonly requests: IncomingRequest[];
+  readonly reports: EventLog<ObservationReport>;
+  /** What the endpoint reported as its own fault. Empty, or the test fails. */
+  readonly errors: unknown[];
+  /** Datagrams sent that were the Empty acknowledgement of a slow answer. */
+  readonly emptyAcks: () => number;
+  /** Sends one request and resolves with its answer; rejects with the reason and detail of a failure. */
+  ask(to: { address: string; port: number }, spec: RequestSpec): Promise<IncomingResponse>;
+  readonly close: () => Promise<void>;
+}
+
+/** A body of 1 MiB comes in 1024 datagrams and more as fast as they are answered, which strangers may not do. */
+const unlimited: Partial<CoapParams> = { sourceRate: 0, addressRate: 0 };
+
+/**
+ * Opens an endpoint on a free port of all addresses, IPv4 and IPv6. It serves:
+ * `/hello` (GET: "hello"), `/store/...` (PUT, GET, DELETE: keeps bodies), `/echo` (POST: gives the body back),
+ * `/slow` (GET: answers only after the Empty acknowledgement), `/count` (GET with Observe: 0, then 1 and 2 as notifications).
+ */
+export async function openCoapGround(params: Partial<CoapParams> = {}): Promise<CoapGround> {
+  const errors: unknown[] = [];
+  const onError = (error: unknown): void => void errors.push(error);
+  const driver = new Driver({ clock: createRealClock(), onError });
+  const endpoint = new CoapEndpoint({ driver, onError, params: { emptyAckDelay: 50, ...unlimited, ...params } });
+  const transport = new CountingTransport({ port: 0 }, endpoint);
+  await transport.open();
+  const requests: IncomingRequest[] = [];
+  const reports = new EventLog<ObservationReport>();
+  endpoint.observeReports((report) => reports.push(report));
+  serve(endpoint, transport, requests);
+  return {
+    port: transport.port,
+    endpoint,
+    requests,
+    reports,
+    errors,
+    emptyAcks: () => transport.emptyAcks,
+    ask: ({ address, port }, spec) =>
+      new Promise((resolve, reject) => {
+        endpoint.request(transport.peer(address, port), spec, (outcome) => {
+          if (outcome.kind === 'response') resolve(outcome.response);
+          else reject(new Error(`${outcome.reason}: ${outcome.detail}`));
+        });
+      }),
+    close: async () => {
+      endpoint.close();
+      await transport.close();
+    },
+  };
+}
+
+/** Knows when an Empty acknowledgement has left, so that a slow resource need not measure time. */
+class CountingTransport extends UdpTransport {
+  emptyAcks = 0;
+  onEmptyAck: (() => void) | undefined;
+
+  override send(data: Uint8Array, peer: Peer): void {
+    super.send(data, peer);
+    if (data.length !== 4 || data[0] !== 0x60) return;
+    this.emptyAcks += 1;
+    this.onEmptyAck?.();
+  }
+}
+
+function serve(endpoint: CoapEndpoint, transport: CountingTransport, requests: IncomingRequest[]): void {
+  const bodies = new Map<string, Uint8Array>();
+  const { GET, POST, PUT, DELETE } = Code;
+  const route = (segment: string, methods: readonly number[], handle: (request: IncomingRequest) => void): void => {
+    const noted = (request: IncomingRequest): void => {
+      requests.push(request);
+      handle(request);
+    };
+    endpoint.route(segment, { methods, handle: noted }, 'interop');
+  };
+  route('hello', [GET], ({ id }) => endpoint.respond(id, { code: Code.CONTENT, contentFormat: 0, payload: Buffer.from('hello') }));
+  route('echo', [POST], ({ id, payload }) => endpoint.respond(id, { code: Code.CHANGED, payload }));
+  route('store', [GET, PUT, DELETE], ({ id, code, path, payload }) => {
+    const name = path.join('/');
+    const kept = bodies.get(name);
+    if (code === PUT) {
+      bodies.set(name, payload);
+      endpoint.respond(id, { code: kept ? Code.CHANGED : Code.CREATED });
+    } else if (code === DELETE) {
+      bodies.delete(name);
+      endpoint.respond(id, { code: Code.DELETED });
+    } else {
+      endpoint.respond(id, kept ? { code: Code.CONTENT, payload: kept } : { code: Code.NOT_FOUND });
+    }
+  });
+  route('slow', [GET], ({ id }) => {
+    transport.onEmptyAck = () => {
+      transport.onEmptyAck = undefined;
+      endpoint.respond(id, { code: Code.CONTENT, payload: Buffer.from('at last') });
+    };
+  });
+  route('count', [GET], ({ id, token, options, peer }) => {
+    const wanted = options.find(({ number }) => number === OptionNumber.OBSERVE);
+    if (!wanted || wanted.value.length > 0) {
+      endpoint.respond(id, { code: Code.CONTENT, payload: Buffer.from('done') });
+      return;
+    }
+    endpoint.respond(id, { code: Code.CONTENT, options: [uintOption(OptionNumber.OBSERVE, 1)], payload: Buffer.from('0') });
+    // An LwM2M server has no observers, and the engine no call for them: these two are made by hand.
+    for (const value of [1, 2]) transport.send(notification(token, value), peer);
+  });
+}
+
+function notification(token: Uint8Array, value: number): Buffer {
+  return coap.encodeMessage({
+    type: coap.NON,
+    code: coap.code('2.05'),
+    mid: 60_000 + value,
+    token: Buffer.from(token),
+    options: [coap.uintOption(coap.OptionNumber.Observe, 1 + value)],
+    payload: Buffer.from(String(value)),
+  });
+}
