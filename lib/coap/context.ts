@@ -99,12 +99,15 @@ export interface CoapContext {
   bodyBytes: number;
   /** Blocks those bytes are held in: each costs memory of its own, which small blocks make the larger part. */
   bodyBlocks: number;
+  /** Unfinished uploads of peers that have proven nothing, the oldest first, and what they hold. */
+  readonly unprovenUploads: Map<Upload, { readonly state: PeerState; readonly key: string }>;
+  unprovenBytes: number;
   /** Monotonic ms of the call in progress. */
   now: number;
 }
 
 /** What holding one block costs beside its bytes, measured. */
-const BLOCK_OVERHEAD = 256;
+export const BLOCK_OVERHEAD = 256;
 
 /** Whether one more block would go over the limit on unfinished bodies of all peers together. */
 export function bodiesFull(context: CoapContext, bytes: number): boolean {

@@ -5,6 +5,7 @@ import { isRequest, isResponse } from './codes';
 import { newCounters, transmit, type CoapContext, type CoapCounters, type CoapSink, type Timer } from './context';
 import { toResponse } from './exchange';
 import { IncomingRequests } from './incoming';
+import type { Upload } from './incoming-body';
 import { dropUpload } from './incoming-body';
 import { encodeEmpty, isFormatError, parseMessage } from './message';
 import { Observations } from './observe';
@@ -53,6 +54,8 @@ export class CoapCore implements Core {
       rates: new RateLimits(params),
       bodyBytes: 0,
       bodyBlocks: 0,
+      unprovenUploads: new Map<Upload, { state: PeerState; key: string }>(),
+      unprovenBytes: 0,
       now: options.now,
     };
     this.#observations = new Observations(this.#context, {
@@ -178,7 +181,8 @@ export class CoapCore implements Core {
   }
 
   deadline(): number {
-    return Math.min(this.#context.deadlines.next(), this.#context.peers.deadline());
+    const { deadlines, peers, rates } = this.#context;
+    return Math.min(deadlines.next(), peers.deadline(), rates.deadline());
   }
 
   advance(now: number): void {
@@ -186,6 +190,7 @@ export class CoapCore implements Core {
     context.now = now;
     for (let timer = context.deadlines.takeDue(now); timer; timer = context.deadlines.takeDue(now)) this.#ring(timer);
     context.peers.advance(now);
+    context.rates.advance(now);
   }
 
   #ring(timer: Timer): void {

@@ -1,6 +1,6 @@
 import type { Deadline } from '../transport/deadlines';
 import { Code } from './codes';
-import { bodiesFull, clearTimer, type CoapContext, type Timer } from './context';
+import { BLOCK_OVERHEAD, bodiesFull, clearTimer, type CoapContext, type Timer } from './context';
 import { findUint, OptionNumber, type Block } from './options';
 import type { PeerState } from './peers';
 import type { Option } from './types';
@@ -59,6 +59,7 @@ export function assemble(context: CoapContext, state: PeerState, key: string, bl
       dropUpload(context, state, oldKey, old);
     }
     uploads.set(key, upload);
+    if (state.standing === 'unproven') context.unprovenUploads.set(upload, { state, key });
   }
   if (!upload || block.num * block.size !== upload.length) return Code.REQUEST_ENTITY_INCOMPLETE;
   if (payload.length > block.size || (block.more && payload.length !== block.size)) {
@@ -74,6 +75,7 @@ export function assemble(context: CoapContext, state: PeerState, key: string, bl
   upload.length += payload.length;
   context.bodyBytes += payload.length;
   context.bodyBlocks++;
+  if (context.unprovenUploads.has(upload)) makeRoom(context, upload, payload.length + BLOCK_OVERHEAD);
   upload.timer = clearTimer(context, upload.timer);
   if (!block.more) {
     const whole = Buffer.concat(upload.chunks, upload.length);
@@ -84,9 +86,21 @@ export function assemble(context: CoapContext, state: PeerState, key: string, bl
   return Code.CONTINUE;
 }
 
+/** Strangers share a quarter of the room: what they leave unfinished goes, the oldest first, and never keeps others out. */
+const UNPROVEN_SHARE = 4;
+
+function makeRoom(context: CoapContext, newest: Upload, bytes: number): void {
+  context.unprovenBytes += bytes;
+  for (const [upload, { state, key }] of context.unprovenUploads) {
+    if (context.unprovenBytes * UNPROVEN_SHARE <= context.params.maxBodies) return;
+    if (upload !== newest) dropUpload(context, state, key, upload);
+  }
+}
+
 export function dropUpload(context: CoapContext, state: PeerState, key: string, upload: Upload): void {
   upload.timer = clearTimer(context, upload.timer);
   context.bodyBytes -= upload.length;
   context.bodyBlocks -= upload.chunks.length + upload.optionBlocks;
+  if (context.unprovenUploads.delete(upload)) context.unprovenBytes -= upload.length + upload.chunks.length * BLOCK_OVERHEAD;
   if (state.uploads?.get(key) === upload) state.uploads.delete(key);
 }

@@ -14,6 +14,7 @@ export class Buckets {
   readonly #generation: number;
   #young = new Map<string, number>();
   #old = new Map<string, number>();
+  #rotateAt = Infinity;
 
   /** `rate` is per second, 0 for no limit; `burst` is how many may come at once. */
   constructor(rate: number, burst: number, generation = GENERATION) {
@@ -38,12 +39,27 @@ export class Buckets {
       this.#young = new Map();
     }
     this.#young.set(key, full);
+    if (this.#rotateAt === Infinity) this.#rotateAt = now + this.#span;
     return true;
+  }
+
+  /** When `advance` has something to forget. */
+  deadline(): number {
+    return this.#rotateAt;
+  }
+
+  /** Forgets a generation that nobody used for the time in which any bucket is full again. */
+  advance(now: number): void {
+    if (now < this.#rotateAt) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#rotateAt = this.#old.size > 0 ? now + this.#span : Infinity;
   }
 
   clear(): void {
     this.#young.clear();
     this.#old.clear();
+    this.#rotateAt = Infinity;
   }
 }
 
@@ -64,6 +80,15 @@ export class RateLimits {
   exceeded(peer: Peer, now: number): 'source' | 'address' | undefined {
     if (!this.#sources.take(peer.key, now)) return 'source';
     return this.#addresses.take(network(peer.address), now) ? undefined : 'address';
+  }
+
+  deadline(): number {
+    return Math.min(this.#sources.deadline(), this.#addresses.deadline());
+  }
+
+  advance(now: number): void {
+    this.#sources.advance(now);
+    this.#addresses.advance(now);
   }
 
   clear(): void {

@@ -188,6 +188,12 @@ describe('CoAP bodies in blocks, sent to us', () => {
 
   it('[COAP-095] over the limit of all bodies together: 4.13, other peers included', () => {
     const t = dialogue({ params: { maxBodies: 48 + 2 * 256 } }); // a held block costs 256 bytes more
+    for (const name of ['one', 'two']) {
+      t.receive('CON GET /a', name);
+      t.core.respond(t.expectRequest().id, { code: Code.CONTENT }, t.now);
+      t.expectSent('ACK 2.05', name);
+      t.core.setStanding(t.peer(name), 'registered');
+    }
     t.receive('CON POST /a b1=0/1/32 bytes=0..32', 'one');
     t.expectSent('ACK 2.31 b1=0/1/32', 'one');
     t.receive('CON POST /a b1=0/1/32 bytes=0..32', 'two');
@@ -200,6 +206,27 @@ describe('CoAP bodies in blocks, sent to us', () => {
     t.receive('CON POST /a b1=1/0/16 "end"', 'two');
     t.expectRequest();
     assert.equal(t.core.sizes().bodyBytes, 0);
+  });
+
+  it('[COAP-150] strangers share a quarter of the room: their oldest unfinished bodies make way, and keep nobody out', () => {
+    const t = dialogue({ params: { maxBodies: 4 * 3 * (16 + 256) } });
+    t.receive('CON GET /a', 'known');
+    t.core.respond(t.expectRequest().id, { code: Code.CONTENT }, t.now);
+    t.expectSent('ACK 2.05', 'known');
+    t.core.setStanding(t.peer('known'), 'registered');
+    t.receive('CON POST /a b1=0/1/16 bytes=0..16', 'known');
+    t.expectSent('ACK 2.31 b1=0/1/16', 'known');
+    for (let stranger = 1; stranger <= 20; stranger++) {
+      t.receive('CON POST /a b1=0/1/16 bytes=0..16', `stranger ${stranger}`);
+      t.expectSent('ACK 2.31 b1=0/1/16', `stranger ${stranger}`);
+    }
+    assert.equal(t.core.sizes().bodyBytes, 4 * 16, 'the last three strangers, and the known one');
+    t.receive('CON POST /a b1=1/0/16 "x"', 'stranger 1');
+    t.expectSent('ACK 4.08', 'stranger 1');
+    for (const name of ['known', 'stranger 20']) {
+      t.receive('CON POST /a b1=1/0/16 bytes=16..20', name);
+      expectBody(t.expectRequest(), body(20));
+    }
   });
 
   it('[COAP-096] the reserved block size is 4.00', () => {

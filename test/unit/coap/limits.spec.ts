@@ -203,6 +203,24 @@ describe('CoAP towards peers that have proven nothing', () => {
       assert.equal(buckets.take('flood', 0), false);
     });
 
+    it('[COAP-151] are forgotten when all are full again, also without another message', () => {
+      const buckets = new Buckets(10, 20);
+      assert.equal(buckets.deadline(), Infinity);
+      for (let source = 0; source < 1000; source++) buckets.take(`s${source}`, 0);
+      assert.equal(buckets.size, 1000);
+      let turns = 0;
+      for (let now = buckets.deadline(); now < Infinity; now = buckets.deadline()) {
+        buckets.advance(now);
+        turns++;
+      }
+      assert.equal(buckets.size, 0);
+      assert.equal(turns, 2);
+      // What was used in between is kept: an empty bucket is still empty.
+      for (let i = 0; i < 20; i++) assert.equal(buckets.take('busy', 10_000), true);
+      buckets.advance(buckets.deadline() - 1);
+      assert.equal(buckets.take('busy', 10_001), false);
+    });
+
     it('[COAP-137] a rate of 0 is no limit', () => {
       const buckets = new Buckets(0, 1);
       for (let i = 0; i < 1_000; i++) assert.ok(buckets.take('source', 0));
