@@ -2,7 +2,14 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const projects = ['./tsconfig.json', './tsconfig.editor.json', './tsconfig.test.json'];
-const nodeGlobals = { console: 'readonly', process: 'readonly', Buffer: 'readonly', setImmediate: 'readonly', setTimeout: 'readonly' };
+const nodeGlobals = {
+  console: 'readonly',
+  process: 'readonly',
+  Buffer: 'readonly',
+  setImmediate: 'readonly',
+  setTimeout: 'readonly',
+  setInterval: 'readonly',
+};
 const commonJsGlobals = { ...nodeGlobals, require: 'readonly', module: 'writable', __dirname: 'readonly' };
 
 export default tseslint.config(

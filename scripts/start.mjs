@@ -97,7 +97,16 @@ function startNodeRed() {
   // A terminal sends Ctrl-C to the whole group: Node-RED gets it too and ends by itself; this process waits for it.
   process.on('SIGINT', () => setTimeout(() => child.kill('SIGTERM'), 2_000).unref());
   process.on('SIGTERM', () => child.kill('SIGTERM'));
+  // Who ends npm by its id ends the shell between npm and this process, and nothing else: Node-RED must not stay behind with its ports.
+  if (process.env.npm_lifecycle_event) endWithParent(child);
   child.once('exit', (code) => process.exit(code ?? 0));
+}
+
+function endWithParent(child) {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM');
+  }, 1_000).unref();
 }
 
 function explanation() {
