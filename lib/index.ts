@@ -2,13 +2,16 @@
  * The composition root: the only file that knows every floor. A plain Node.js program can use it as well as the nodes.
  */
 import { randomUUID } from 'node:crypto';
+import { newCounters, type CoapSizes } from './coap/context';
 import { CoapEndpoint } from './coap/endpoint';
 import { completeParams, type CoapLimits } from './coap/params';
 import { DeviceTable, readDevicesFile } from './credentials/device-table';
 import type { DeviceEntry, UnknownDevices } from './credentials/types';
 import { omaModel } from './model/oma';
+import { newServerCounters } from './server/context';
 import { attachLive, type Attachment } from './server/live';
 import { ServerCore } from './server/server';
+import { collectStats, StatsTimer, type ServerStats } from './server/stats';
 import type { Observation, Operation, OperationOptions, OperationResult, Registration, ServerEvent } from './server/types';
 import { createRealClock } from './transport/clock';
 import { Driver } from './transport/driver';
@@ -22,6 +25,7 @@ export type { DeviceEvent, DeviceOptions, DeviceState, DeviceValue, SimulatedDev
 export { omaModel } from './model/oma';
 export { DeviceTableError } from './credentials/device-table';
 export type { CoapLimits } from './coap/params';
+export type { ServerStats } from './server/stats';
 export type * from './server/types';
 export type * from './credentials/types';
 export type * from './lwm2m/types';
@@ -46,13 +50,12 @@ export interface Lwm2mServerOptions {
   readonly devicesFile?: string;
   /** Milliseconds for one operation, when neither the call nor the device says otherwise. Default 120000. */
   readonly timeout?: number;
+  /** Seconds between two `stats` events, at least 1; 0, the default, for none. */
+  readonly statsInterval?: number;
   readonly clock?: Clock;
   /** Hears of errors that should not have happened; default: they are only counted. */
   readonly onError?: (error: unknown) => void;
 }
-
-/** Counters since start, and sizes; every name is stable. */
-export type ServerStats = Readonly<Record<string, number>>;
 
 /** A running LwM2M server. */
 export interface Lwm2mServer {
@@ -70,15 +73,19 @@ export interface Lwm2mServer {
   observations(endpoint: string): Observation[];
   /** Never rejects. */
   perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
+  /** The counters since the start, and sizes, at any time; of several servers on one port those of CoAP are the port's. */
   stats(): ServerStats;
+  /** Counts events that a subscriber had to let go, under `eventsLost`. */
+  countLost(events: number): void;
   /** Whether the open sockets keep the process alive. */
   keepAlive(on: boolean): void;
-  /** New device table, times and `onError` for a running server. Throws `DeviceTableError`. */
+  /** New device table, times and `onError` for a running server. Throws as `createLwm2mServer` does. */
   configure(options: Lwm2mServerOptions): void;
 }
 
 const DEFAULT_PORT = 5683;
 const DEFAULT_TIMEOUT = 120_000;
+const NO_SIZES: CoapSizes = { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0 };
 
 /** The sockets of one port with the CoAP endpoint on them; shared by all that serve routes there. */
 class CoapListener implements Listener {
@@ -103,17 +110,28 @@ class CoapListener implements Listener {
   }
 }
 
-function settings(options: Lwm2mServerOptions): { devices: DeviceTable; timeout: number } {
-  const { devices = [], devicesFile, unknownDevices = 'refuse', timeout = DEFAULT_TIMEOUT } = options;
-  const fromFile = devicesFile ? readDevicesFile(devicesFile) : [];
-  return { devices: new DeviceTable({ devices: [...devices, ...fromFile], unknownDevices }), timeout };
+interface Settings {
+  readonly devices: DeviceTable;
+  readonly timeout: number;
+  readonly statsInterval: number;
 }
 
-/** An LwM2M server on its own port. Throws `DeviceTableError` on a device table that makes no sense, RangeError on such limits. */
+/** What a running server takes over. */
+function settings(options: Lwm2mServerOptions): Settings {
+  const { devices = [], devicesFile, unknownDevices = 'refuse', timeout = DEFAULT_TIMEOUT, statsInterval = 0 } = options;
+  if (statsInterval !== 0 && !(statsInterval >= 1 && statsInterval < Infinity)) {
+    throw new RangeError('statsInterval must be a number of seconds from 1 up, or 0');
+  }
+  const fromFile = devicesFile ? readDevicesFile(devicesFile) : [];
+  return { devices: new DeviceTable({ devices: [...devices, ...fromFile], unknownDevices }), timeout, statsInterval };
+}
+
+/** An LwM2M server on its own port. Throws `DeviceTableError` on a device table that makes no sense, RangeError on such limits or times. */
 export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer {
   const { port = DEFAULT_PORT, host, receiveBuffer, limits = {}, name = 'lwm2m-server' } = options;
   completeParams(limits);
   let internalErrors = 0;
+  let eventsLost = 0;
   let { onError: hear } = options;
   const onError = (error: unknown): void => {
     internalErrors++;
@@ -125,6 +143,8 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
   let current = initial;
   let listener: CoapListener | undefined;
   let core: ServerCore | undefined;
+  let statsTimer: StatsTimer | undefined;
+  let startedAt = 0;
   let starting: Promise<void> | undefined;
 
   function publish(event: ServerEvent): void {
@@ -151,7 +171,29 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       throw error;
     }
     listener = acquired;
+    startedAt = acquired.driver.clock.now();
     core.subscribe(publish);
+    statsTimer = new StatsTimer({ clock: acquired.driver.clock, tell: tellStats });
+    statsTimer.setInterval(current.statsInterval);
+    acquired.driver.attach(statsTimer);
+  }
+
+  function stats(): ServerStats {
+    return collectStats({
+      udp: listener ? [listener.transport.counters] : [],
+      coap: listener?.endpoint.counters ?? newCounters(),
+      sizes: listener?.endpoint.sizes() ?? NO_SIZES,
+      core: core?.counters() ?? { ...newServerCounters(), registrations: 0, observations: 0, pendingOperations: 0 },
+      uptime: listener ? listener.driver.clock.now() - startedAt : 0,
+      internalErrors,
+      eventsLost,
+      loopDelay: statsTimer?.loopDelay() ?? { mean: 0, max: 0 },
+    });
+  }
+
+  function tellStats(): void {
+    if (!listener) return;
+    publish({ kind: 'stats', at: listener.driver.clock.wall(), interval: current.statsInterval, counters: stats() });
   }
 
   return {
@@ -164,7 +206,9 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       await starting?.catch(() => undefined);
       if (!core) return;
       const closing = core;
-      core = listener = undefined;
+      if (statsTimer) listener?.driver.detach(statsTimer);
+      statsTimer?.setInterval(0);
+      core = listener = statsTimer = undefined;
       closing.close();
       await releaseListener(key);
     },
@@ -185,21 +229,15 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       if (core) return core.perform(endpoint, operation, operationOptions);
       return Promise.resolve({ kind: 'failed', code: 'CLOSED', error: `The server "${name}" is not running.` });
     },
-    stats() {
-      if (!core || !listener) return { internalErrors };
-      return {
-        ...listener.transport.counters,
-        ...listener.endpoint.counters,
-        ...listener.endpoint.sizes(),
-        ...core.counters(),
-        internalErrors,
-      };
-    },
+    stats,
+    countLost: (events) => (eventsLost += events),
     keepAlive: (on) => listener?.transport.keepAlive(on),
     configure(next) {
       current = settings(next);
       hear = next.onError;
       core?.configure(current);
+      statsTimer?.setInterval(current.statsInterval);
+      listener?.driver.changed();
     },
   };
 }

@@ -62,6 +62,15 @@ export interface CoapCounters {
   lostNotifications: number;
 }
 
+/** What the engine holds at the moment. */
+export interface CoapSizes {
+  readonly peers: number;
+  readonly exchanges: number;
+  readonly bodyBytes: number;
+  readonly seenBytes: number;
+  readonly timers: number;
+}
+
 export function newCounters(): CoapCounters {
   return {
     received: 0,

@@ -2,7 +2,7 @@ import { Deadlines } from '../transport/deadlines';
 import type { Random } from '../transport/random';
 import type { Core, Peer } from '../transport/types';
 import { isRequest, isResponse } from './codes';
-import { newCounters, transmit, type CoapContext, type CoapCounters, type CoapSink, type Timer } from './context';
+import { newCounters, transmit, type CoapContext, type CoapCounters, type CoapSink, type CoapSizes, type Timer } from './context';
 import { toResponse } from './exchange';
 import { IncomingRequests } from './incoming';
 import type { Upload } from './incoming-body';
@@ -71,7 +71,7 @@ export class CoapCore implements Core {
   }
 
   /** What is held right now: peers, requests of ours, bytes of unfinished bodies, things that wait for a time. */
-  sizes(): { peers: number; exchanges: number; bodyBytes: number; seenBytes: number; timers: number } {
+  sizes(): CoapSizes {
     const { peers, bodyBytes, deadlines } = this.#context;
     return { peers: peers.size, exchanges: this.#outgoing.size, bodyBytes, seenBytes: peers.seenBytes, timers: deadlines.size };
   }

@@ -2,7 +2,7 @@ import type { Driver } from '../transport/driver';
 import { systemRandom, type Random } from '../transport/random';
 import type { Peer, TransportSink } from '../transport/types';
 import { Code } from './codes';
-import type { CoapCounters, CoapSink } from './context';
+import type { CoapCounters, CoapSink, CoapSizes } from './context';
 import { CoapCore } from './core';
 import type { CoapParams } from './params';
 import type { Standing } from './peers';
@@ -52,7 +52,7 @@ export class CoapEndpoint implements TransportSink {
     return this.#core.counters;
   }
 
-  sizes(): ReturnType<CoapCore['sizes']> {
+  sizes(): CoapSizes {
     return this.#core.sizes();
   }
 

@@ -13,7 +13,8 @@ import { latest, shape } from './values-out';
 export interface EventMessage {
   readonly payload: unknown;
   readonly topic: string;
-  readonly endpoint: string;
+  /** Absent where the event is about no device. */
+  readonly endpoint?: string;
   readonly event: ServerEvent['kind'];
   readonly lwm2m: Readonly<Record<string, unknown>>;
 }
@@ -56,6 +57,8 @@ export function toMessage(event: ServerEvent, options: MessageOptions = {}): Eve
       const lwm2m = { at: event.at, registration: describeRegistration(event.registration) };
       return message(event.kind, event.registration.endpoint, event.kind, { level: event.level, text: event.text }, lwm2m);
     }
+    case 'stats':
+      return { payload: { ...event.counters }, topic: 'stats', event: 'stats', lwm2m: { at: event.at, interval: event.interval } };
     default:
       return unreachable(event);
   }

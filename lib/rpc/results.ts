@@ -61,12 +61,13 @@ const KINDS: Readonly<Record<ServerEvent['kind'], true>> = {
   'observation-ended': true,
   send: true,
   log: true,
+  stats: true,
 };
 /** Every event this version reports. */
 export const EVENTS = Object.keys(KINDS) as readonly ServerEvent['kind'][];
 
 /** Names of the contract that this version does not report yet; nothing else will use them. */
-export const RESERVED_EVENTS = ['awake', 'sleeping', 'telemetry', 'attributes', 'command', 'bootstrap', 'ota', 'stats'] as const;
+export const RESERVED_EVENTS = ['awake', 'sleeping', 'telemetry', 'attributes', 'command', 'bootstrap', 'ota'] as const;
 
 /** The name of an answer, out of the closed list. */
 export function resultName(answer: Extract<OperationResult, { kind: 'answer' }>): ResultName {

@@ -22,6 +22,29 @@ export interface ServerCounters {
   internalErrors: number;
 }
 
+/** Those counters, and how much there is at the moment. */
+export type CoreCounters = Readonly<ServerCounters> & {
+  readonly registrations: number;
+  readonly observations: number;
+  readonly pendingOperations: number;
+};
+
+/** All at 0. */
+export function newServerCounters(): ServerCounters {
+  return {
+    registers: 0,
+    updates: 0,
+    deregisters: 0,
+    expirations: 0,
+    refused: 0,
+    sends: 0,
+    notifications: 0,
+    undecodable: 0,
+    operations: 0,
+    internalErrors: 0,
+  };
+}
+
 /** What the services of one server share. */
 export interface ServerContext {
   readonly endpoint: CoapEndpoint;

@@ -2,7 +2,7 @@ import type { CoapEndpoint } from '../coap/endpoint';
 import type { DeviceTable } from '../credentials/device-table';
 import type { Model } from '../model/types';
 import type { Driver } from '../transport/driver';
-import type { ServerContext, ServerCounters } from './context';
+import { newServerCounters, type CoreCounters, type ServerContext } from './context';
 import { ObservationTable } from './observations';
 import { OperationService } from './operation-service';
 import { RegistrationService } from './registration-service';
@@ -99,7 +99,7 @@ export class ServerCore {
     });
   }
 
-  counters(): Readonly<ServerCounters> & { registrations: number; observations: number; pendingOperations: number } {
+  counters(): CoreCounters {
     const { counters, registrations, observations } = this.#context;
     return { ...counters, registrations: registrations.size, observations: observations.size, pendingOperations: this.#operations.pending };
   }
@@ -133,19 +133,4 @@ export class ServerCore {
       }
     }
   }
-}
-
-function newServerCounters(): ServerCounters {
-  return {
-    registers: 0,
-    updates: 0,
-    deregisters: 0,
-    expirations: 0,
-    refused: 0,
-    sends: 0,
-    notifications: 0,
-    undecodable: 0,
-    operations: 0,
-    internalErrors: 0,
-  };
 }

@@ -1,5 +1,6 @@
 import type { Identity } from '../transport/types';
 import type { DataNode, Lwm2mVersion, Path } from '../lwm2m/types';
+import type { ServerStats } from './stats';
 
 /** One link of a registration's object list (RFC 6690; Core TS 6.2.1), as far as it names objects. */
 export interface ObjectLink {
@@ -107,6 +108,13 @@ export type ServerEvent =
       readonly registration: Registration;
       readonly level: 'warn';
       readonly text: string;
+    }
+  | {
+      /** The counters, every `interval` seconds. */
+      readonly kind: 'stats';
+      readonly at: number;
+      readonly interval: number;
+      readonly counters: ServerStats;
     };
 
 /** One operation on one device. */

@@ -13,6 +13,16 @@ export interface UdpOptions {
   readonly receiveBuffer?: number | undefined;
 }
 
+/** Counters since the socket was made. */
+export interface UdpCounters {
+  datagramsReceived: number;
+  datagramsSent: number;
+  sendErrors: number;
+  socketErrors: number;
+  /** Datagrams from port 0. */
+  invalidSource: number;
+}
+
 /** Remembered routes: two generations of this many peers each bound the memory without a timer. */
 const PEER_CACHE = 65_536;
 /** RFC 7252 4.6: a message that fits this is not fragmented on any sane path. */
@@ -43,7 +53,7 @@ function lookup(
  */
 export class UdpTransport implements Transport {
   readonly maxMessage = MAX_MESSAGE;
-  readonly counters = { datagramsReceived: 0, datagramsSent: 0, sendErrors: 0, socketErrors: 0, invalidSource: 0 };
+  readonly counters: UdpCounters = { datagramsReceived: 0, datagramsSent: 0, sendErrors: 0, socketErrors: 0, invalidSource: 0 };
   readonly #options: UdpOptions;
   readonly #sink: TransportSink;
   #sockets: dgram.Socket[] = [];

@@ -11,6 +11,7 @@ export const eventKinds = [
   'observation-ended',
   'send',
   'log',
+  'stats',
 ] as const;
 
 export type EventKind = (typeof eventKinds)[number];

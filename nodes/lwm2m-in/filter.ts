@@ -13,6 +13,8 @@ export function eventFilter(settings: InSettings): EventFilter {
   const prefix = pathPrefix(textField(settings.path));
   return (event) => {
     if (!wanted.has(event.kind)) return undefined;
+    // It is about the server: no device's name could fit.
+    if (event.kind === 'stats') return event;
     if (!matchesGlob(pattern, endpointOf(event))) return undefined;
     return prefix.length === 0 ? event : under(event, prefix);
   };
@@ -28,7 +30,7 @@ export function pathPrefix(path: string): number[] {
     .map(Number);
 }
 
-function endpointOf(event: ServerEvent): string {
+function endpointOf(event: Exclude<ServerEvent, { kind: 'stats' }>): string {
   return event.kind === 'refused' ? event.endpoint : event.registration.endpoint;
 }
 

@@ -19,14 +19,17 @@ interface Server {
   devicesFile: string;
   receiveBuffer: number | string;
   timeout: number | string;
+  statsInterval: number | string;
 }
 
-const version = 1;
+const version = 2;
 const defaultPort = 5683;
 /** Pixels: three rows of the device table; its label and button. */
 const minListHeight = 160;
 const aroundList = 85;
 const maxTimeout = 2 ** 31 - 1;
+/** A day, in seconds. */
+const maxStatsInterval = 86_400;
 
 RED.nodes.registerType<Server>('lwm2m-server', {
   category: 'config',
@@ -40,6 +43,7 @@ RED.nodes.registerType<Server>('lwm2m-server', {
     devicesFile: { value: '' },
     receiveBuffer: { value: '', validate: wholeNumber('lwm2m-server.invalid.receiveBuffer', 1, 2 ** 30, true) },
     timeout: { value: '', validate: wholeNumber('lwm2m-server.invalid.timeout', 1, maxTimeout, true) },
+    statsInterval: { value: '', validate: wholeNumber('lwm2m-server.invalid.statsInterval', 0, maxStatsInterval, true) },
   },
   label() {
     return this.name || `LwM2M :${this.port}`;

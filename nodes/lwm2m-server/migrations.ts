@@ -11,7 +11,7 @@ export interface DeviceRow {
   readonly disabled?: unknown;
 }
 
-/** The settings of version 1. Numbers may be text: they come from input fields or environment variables. */
+/** The settings of version 2. Numbers may be text: they come from input fields or environment variables. */
 export interface ServerSettings {
   readonly version: number;
   readonly name: string;
@@ -23,6 +23,8 @@ export interface ServerSettings {
   readonly devicesFile: string;
   readonly receiveBuffer: number | string;
   readonly timeout: number | string;
+  /** Seconds between two `stats` events; blank or 0 = none. */
+  readonly statsInterval: number | string;
 }
 
 const steps: Step[] = [
@@ -37,6 +39,7 @@ const steps: Step[] = [
       receiveBuffer: '',
       timeout: '',
     }),
+  (settings: Settings) => withDefaults(settings, { statsInterval: '' }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

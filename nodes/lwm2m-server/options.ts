@@ -6,6 +6,8 @@ const maxPort = 65535;
 const maxBuffer = 2 ** 30;
 /** The longest time one timer can wait, in milliseconds. */
 const maxTimeout = 2 ** 31 - 1;
+/** A day, in seconds. */
+const maxStatsInterval = 86_400;
 const defaultPort = 5683;
 
 export type ServerOptions = Lwm2mServerOptions & { readonly name: string; readonly port: number };
@@ -17,6 +19,7 @@ export function serverOptions(settings: ServerSettings): ServerOptions {
   const devicesFile = textField(settings.devicesFile);
   const receiveBuffer = numberField(settings.receiveBuffer, 'receiveBuffer', 1, maxBuffer);
   const timeout = numberField(settings.timeout, 'timeout', 1, maxTimeout);
+  const statsInterval = numberField(settings.statsInterval, 'statsInterval', 0, maxStatsInterval);
   return {
     name: textField(settings.name) || `LwM2M :${port}`,
     port,
@@ -26,6 +29,7 @@ export function serverOptions(settings: ServerSettings): ServerOptions {
     ...(devicesFile && { devicesFile }),
     ...(receiveBuffer !== undefined && { receiveBuffer }),
     ...(timeout !== undefined && { timeout }),
+    ...(statsInterval !== undefined && { statsInterval }),
   };
 }
 

@@ -22,6 +22,7 @@ export class EventGate {
     this.detach();
     // What the server before reported is no longer so: its devices have to register again.
     this.lost += this.kept.length;
+    server.countLost(this.kept.length);
     this.kept = [];
     this.server = server;
     this.unsubscribe = server.subscribe((event) => this.push(event));
@@ -51,6 +52,9 @@ export class EventGate {
   private push(event: ServerEvent): void {
     if (this.listener) this.listener(event);
     else if (this.kept.length < this.limit) this.kept.push(event);
-    else this.lost++;
+    else {
+      this.lost++;
+      this.server?.countLost(1);
+    }
   }
 }

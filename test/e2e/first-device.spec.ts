@@ -171,15 +171,25 @@ describe('the editor with the first example', () => {
       await row.locator('.lwm2m-device-name').fill('Cellar');
       await row.locator('.lwm2m-device-timeout').fill('5000');
       await dialog.locator('.lwm2m-devices .red-ui-editableList-addButton').click();
+      await dialog.locator('#node-config-input-statsInterval').fill('0.5');
+      await dialog.locator('#node-config-input-name').click();
+      await dialog.locator('#node-config-input-statsInterval.input-error').waitFor();
+      await dialog.locator('#node-config-input-statsInterval').fill('60');
+      await dialog.locator('#node-config-input-devicesFile').fill('/data/devices.json');
       await editor.picture('lwm2m-server');
       await editor.done();
+      assert.equal(await editor.property(id('LwM2M server'), 'statsInterval'), '60');
+      assert.equal(await editor.property(id('LwM2M server'), 'devicesFile'), '/data/devices.json');
       assert.deepEqual(await editor.property(id('LwM2M server'), 'devices'), [
         { endpoint: 'meter-1', mode: 'none', name: 'Cellar', timeout: '5000' },
       ]);
       const again = await editor.editConfig('lwm2m-server', id('LwM2M server'));
       assert.equal(await again.locator('#lwm2m-server-devices li').count(), 1);
       assert.equal(await again.locator('.lwm2m-device-endpoint').inputValue(), 'meter-1');
-      await editor.cancel();
+      assert.equal(await again.locator('#node-config-input-devicesFile').inputValue(), '/data/devices.json');
+      // There is no such file, and the server is to run.
+      await again.locator('#node-config-input-devicesFile').fill('');
+      await editor.done();
     });
 
     it('lwm2m server: says which server has the port already', async () => {
@@ -224,6 +234,12 @@ describe('the editor with the first example', () => {
     for (const label of ['Gerät', 'Operation', 'Pfad', 'Zeitlimit', 'Fehler'])
       assert.ok(labels.includes(label), `${label} in ${labels.join(', ')}`);
     await german.picture('lwm2m-rpc-german');
+    await german.cancel();
+    await german.edit(id('All devices'));
+    await german.picture('lwm2m-in-german');
+    await german.cancel();
+    await german.editConfig('lwm2m-server', id('LwM2M server'));
+    await german.picture('lwm2m-server-german');
     await german.cancel();
     await german.badge(id('Simulated device'), /^angemeldet$/);
     assert.deepEqual(german.problems, []);

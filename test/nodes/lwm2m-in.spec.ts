@@ -49,6 +49,19 @@ describe('lwm2m-in', () => {
     assert.equal(out.messages.length, 2);
   });
 
+  it('sends the counters, which are of no device, whatever device and path it is for', async () => {
+    const server = new FakeServer();
+    await load([fakeServerNode(server), inNode], flow({ endpoint: 'meter-*', path: '/3' }));
+    const out = new Inbox('out');
+    server.emit({ kind: 'stats', at: 1_700_000_000_000, interval: 60, counters: { ...server.stats(), received: 7 } });
+    const msg = await out.first();
+    assert.equal(msg.event, 'stats');
+    assert.equal(msg.topic, 'stats');
+    assert.equal('endpoint' in msg, false);
+    assert.equal((msg.payload as Record<string, number>)['received'], 7);
+    assert.deepEqual(msg['lwm2m'], { at: 1_700_000_000_000, interval: 60 });
+  });
+
   for (const [instanceKeys, payload] of [
     ['id', { 9: 85 }],
     ['name', { 'Battery Level': 85 }],

@@ -6,11 +6,22 @@ import { migrate as rpc } from '../../nodes/lwm2m-rpc/migrations';
 import { migrate as server } from '../../nodes/lwm2m-server/migrations';
 import { serverOptions } from '../../nodes/lwm2m-server/options';
 
-const nodes: [string, (settings: object) => object, object][] = [
+const nodes: [string, (settings: object) => object, object, number?][] = [
   [
     'lwm2m-server',
     server,
-    { name: '', port: 5683, host: '', unknownDevices: 'refuse', devices: [], devicesFile: '', receiveBuffer: '', timeout: '' },
+    {
+      name: '',
+      port: 5683,
+      host: '',
+      unknownDevices: 'refuse',
+      devices: [],
+      devicesFile: '',
+      receiveBuffer: '',
+      timeout: '',
+      statsInterval: '',
+    },
+    2,
   ],
   ['lwm2m-in', incoming, { server: '', endpoint: '', events: [...eventKinds], path: '', instanceKeys: 'id' }],
   [
@@ -33,18 +44,18 @@ const nodes: [string, (settings: object) => object, object][] = [
 ];
 
 describe('migrations', () => {
-  for (const [type, migrate, defaults] of nodes) {
+  for (const [type, migrate, defaults, version = 1] of nodes) {
     describe(type, () => {
       it('gives a flow written by hand what it does not say', () => {
-        assert.deepEqual(migrate({ id: 'n1', type }), { id: 'n1', type, ...defaults, version: 1 });
+        assert.deepEqual(migrate({ id: 'n1', type }), { id: 'n1', type, ...defaults, version });
       });
       it('keeps what the flow says, even blank', () => {
         const [field = ''] = Object.keys(defaults);
-        assert.deepEqual(migrate({ [field]: 'mine' }), { ...defaults, [field]: 'mine', version: 1 });
-        assert.deepEqual(migrate({ [field]: '' }), { ...defaults, [field]: '', version: 1 });
+        assert.deepEqual(migrate({ [field]: 'mine' }), { ...defaults, [field]: 'mine', version });
+        assert.deepEqual(migrate({ [field]: '' }), { ...defaults, [field]: '', version });
       });
-      it('leaves version 1 as it is', () => {
-        const settings = { ...defaults, version: 1, other: true };
+      it(`leaves version ${version} as it is`, () => {
+        const settings = { ...defaults, version, other: true };
         assert.deepEqual(migrate(settings), settings);
       });
     });
@@ -70,6 +81,7 @@ describe('lwm2m-server options', () => {
       devicesFile: '/data/devices.json',
       receiveBuffer: '1048576',
       timeout: 60000,
+      statsInterval: '60',
     };
     assert.deepEqual(serverOptions(server(settings)), {
       name: 'Plant',
@@ -83,6 +95,7 @@ describe('lwm2m-server options', () => {
       devicesFile: '/data/devices.json',
       receiveBuffer: 1048576,
       timeout: 60000,
+      statsInterval: 60,
     });
   });
 
@@ -95,6 +108,7 @@ describe('lwm2m-server options', () => {
     ['port', { port: 70000 }],
     ['timeout', { timeout: '0' }],
     ['receiveBuffer', { receiveBuffer: '-1' }],
+    ['statsInterval', { statsInterval: '0.5' }],
     ['timeout of x', { devices: [{ endpoint: 'x', timeout: '1.5' }] }],
   ];
   for (const [field, settings] of wrong) {

@@ -104,6 +104,7 @@ describe('nodes/shared', () => {
         3,
       );
       assert.deepEqual(names(got), ['a', 'b']);
+      assert.equal(server.lost, 3, 'told to the server, which counts them');
       assert.equal(
         gate.open(() => undefined),
         0,

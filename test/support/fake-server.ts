@@ -1,6 +1,7 @@
 /** A server without a network, for the nodes that use one. */
 import type { Node, NodeDef } from 'node-red';
-import type { LiveServer, Lwm2mServer, Operation, OperationResult, Registration, ServerEvent } from '../../lib/index';
+import type { LiveServer, Lwm2mServer, Operation, OperationResult, Registration, ServerEvent, ServerStats } from '../../lib/index';
+import { createLwm2mServer } from '../../lib/index';
 import type { ServerNode, ServerState, ServerUser } from '../../nodes/shared/types';
 import type { Initializer } from './flows';
 
@@ -95,8 +96,12 @@ export class FakeServer implements Lwm2mServer {
     this.performed.push({ endpoint, operation, timeout: options?.timeout });
     return this.answer(endpoint, operation);
   }
-  stats(): Record<string, number> {
-    return {};
+  lost = 0;
+  stats(): ServerStats {
+    return { ...createLwm2mServer().stats(), eventsLost: this.lost };
+  }
+  countLost(events: number): void {
+    this.lost += events;
   }
   keepAlive(): void {
     // Nothing to keep alive.

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { createLwm2mServer } from '../../../lib/index';
 import { COMMANDS, PLANNED_COMMANDS } from '../../../lib/rpc/commands';
 import { toMessage } from '../../../lib/rpc/messages';
 import { FORMATS, MAX_TIMEOUT_MS } from '../../../lib/rpc/operations';
@@ -35,6 +36,7 @@ describe('message contract', () => {
   for (const [heading, known] of [
     ['Events', EVENTS],
     ['Reserved events', RESERVED_EVENTS],
+    ['Counters', Object.keys(createLwm2mServer().stats())],
     ['Results', RESULTS],
     ['Failures', FAILURE_CODES],
     ['Planned commands', PLANNED_COMMANDS],
@@ -98,6 +100,7 @@ describe('message contract', () => {
       toMessage({ kind: 'observation-ended', at: AT, registration, observation, reason: 'x', code: '4.04' }, { model }).lwm2m,
       toMessage({ kind: 'refused', at: AT, endpoint: 'x', address: 'a', port: 1, code: '4.03', reason: 'r', hint: 'h' }, { model }).lwm2m,
       toMessage({ kind: 'registered', at: AT, registration }, { model }).lwm2m,
+      toMessage({ kind: 'stats', at: AT, interval: 60, counters: createLwm2mServer().stats() }).lwm2m,
     ];
     same(names('Properties of `msg.lwm2m`'), [...new Set(parts.flatMap((part) => Object.keys(part)))]);
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createLwm2mServer } from '../../../lib/index';
 import type { DataNode } from '../../../lib/lwm2m/types';
 import { toMessage } from '../../../lib/rpc/messages';
 import { EVENTS, RESERVED_EVENTS } from '../../../lib/rpc/results';
@@ -48,6 +49,7 @@ const notification = (nodes: readonly DataNode[], more: object = {}): ServerEven
   sequence: 7,
   ...more,
 });
+const counters = { ...createLwm2mServer().stats(), received: 7 };
 const send = (nodes: readonly DataNode[]): ServerEvent => ({ kind: 'send', at: AT, registration, nodes, contentFormat: 112 });
 
 const events: readonly (readonly [ServerEvent, string, unknown, object])[] = [
@@ -87,6 +89,7 @@ const events: readonly (readonly [ServerEvent, string, unknown, object])[] = [
     { level: 'warn', text: 'a notification of /3/0/9 is lost' },
     about,
   ],
+  [{ kind: 'stats', at: AT, interval: 60, counters }, 'stats', counters, { at: AT, interval: 60 }],
 ];
 
 describe('messages of events', () => {
@@ -100,8 +103,8 @@ describe('messages of events', () => {
 
   for (const [event, topic, payload, lwm2m] of events) {
     it(`[RPC-034] makes the message of ${event.kind}`, () => {
-      const endpoint = event.kind === 'refused' ? 'dev-9' : 'dev-1';
-      assert.deepEqual(toMessage(event, { model }), { payload, topic, endpoint, event: event.kind, lwm2m });
+      const endpoint = event.kind === 'stats' ? {} : { endpoint: event.kind === 'refused' ? 'dev-9' : 'dev-1' };
+      assert.deepEqual(toMessage(event, { model }), { payload, topic, ...endpoint, event: event.kind, lwm2m });
     });
   }
 

@@ -218,6 +218,8 @@ export function story(events: readonly ServerEvent[]): string[] {
         return `refused ${event.endpoint} ${event.code}`;
       case 'observation-ended':
         return `observation-ended ${event.registration.endpoint} ${event.reason}`;
+      case 'stats':
+        return event.kind;
       default:
         return `${event.kind} ${event.registration.endpoint}`;
     }
