@@ -1,9 +1,8 @@
 /**
  * The composition root: the only file that knows every floor. A plain Node.js program can use it as well as the nodes.
  */
-import { randomUUID } from 'node:crypto';
 import { newCounters, type CoapSizes } from './coap/context';
-import { CoapEndpoint } from './coap/endpoint';
+import { CoapListener } from './coap/listener';
 import { completeParams, type CoapLimits } from './coap/params';
 import { DeviceTable, readDevicesFile } from './credentials/device-table';
 import type { DeviceEntry, UnknownDevices } from './credentials/types';
@@ -14,10 +13,9 @@ import { ServerCore } from './server/server';
 import { collectStats, StatsTimer, type ServerStats } from './server/stats';
 import type { Observation, Operation, OperationOptions, OperationResult, Registration, ServerEvent } from './server/types';
 import { createRealClock } from './transport/clock';
-import { Driver } from './transport/driver';
-import { acquireListener, listenerKey, releaseListener, type Listener } from './transport/listeners';
+import { hostList, listenAddresses } from './transport/addresses';
+import { acquireListener, listenerKey, releaseListener } from './transport/listeners';
 import type { Clock } from './transport/types';
-import { UdpTransport, type UdpOptions } from './transport/udp';
 
 export * from './rpc/index';
 export { createDevice } from './device/index';
@@ -37,9 +35,12 @@ export interface Lwm2mServerOptions {
   readonly name?: string;
   /** UDP port for plain CoAP; 0 takes any free one. Default 5683. */
   readonly port?: number;
-  /** Local address; default all addresses, IPv4 and IPv6. */
-  readonly host?: string;
-  /** Socket receive buffer in bytes; default the system's. */
+  /**
+   * Local address; default all addresses, IPv4 and IPv6, in one socket each. Of a list every address has a socket of its own,
+   * so that answers leave from the address that was asked; '*each' stands for every address of the machine.
+   */
+  readonly host?: string | readonly string[];
+  /** Receive buffer of a socket in bytes; default the system's. */
   readonly receiveBuffer?: number;
   /** Limits of the CoAP engine, see `CoapLimits`; of several servers on one port those of the first hold. */
   readonly limits?: Partial<CoapLimits>;
@@ -87,29 +88,6 @@ const DEFAULT_PORT = 5683;
 const DEFAULT_TIMEOUT = 120_000;
 const NO_SIZES: CoapSizes = { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0 };
 
-/** The sockets of one port with the CoAP endpoint on them; shared by all that serve routes there. */
-class CoapListener implements Listener {
-  readonly driver: Driver;
-  readonly endpoint: CoapEndpoint;
-  readonly transport: UdpTransport;
-
-  constructor(options: { udp: UdpOptions; params: Partial<CoapLimits>; clock: Clock; onError: (error: unknown) => void }) {
-    const { udp, params, clock, onError } = options;
-    this.driver = new Driver({ clock, onError });
-    this.endpoint = new CoapEndpoint({ driver: this.driver, params, onError });
-    this.transport = new UdpTransport(udp, this.endpoint);
-  }
-
-  open(): Promise<void> {
-    return this.transport.open();
-  }
-
-  async close(): Promise<void> {
-    this.endpoint.close();
-    await this.transport.close();
-  }
-}
-
 interface Settings {
   readonly devices: DeviceTable;
   readonly timeout: number;
@@ -138,11 +116,12 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     hear?.(error);
   };
   const initial = settings(options);
-  const key = `${listenerKey(host, port)}${port === 0 ? `#${randomUUID()}` : ''}`;
+  const hosts = hostList(host);
   const subscribers = new Set<(event: ServerEvent) => void>();
   let current = initial;
   let listener: CoapListener | undefined;
   let core: ServerCore | undefined;
+  let key = '';
   let statsTimer: StatsTimer | undefined;
   let startedAt = 0;
   let starting: Promise<void> | undefined;
@@ -159,10 +138,9 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
 
   async function open(): Promise<void> {
     const clock = options.clock ?? createRealClock();
-    const acquired = await acquireListener(
-      key,
-      () => new CoapListener({ udp: { port, host, receiveBuffer }, params: limits, clock, onError }),
-    );
+    const addresses = listenAddresses(hosts);
+    key = `coap|${addresses.map((address) => listenerKey(address, port)).join('|')}`;
+    const acquired = await acquireListener(key, () => new CoapListener({ port, addresses, receiveBuffer, params: limits, clock, onError }));
     try {
       const { endpoint, driver } = acquired;
       core = new ServerCore({ name, endpoint, driver, model: omaModel(), onError, ...current });
@@ -180,7 +158,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
 
   function stats(): ServerStats {
     return collectStats({
-      udp: listener ? [listener.transport.counters] : [],
+      udp: listener?.counters() ?? [],
       coap: listener?.endpoint.counters ?? newCounters(),
       sizes: listener?.endpoint.sizes() ?? NO_SIZES,
       core: core?.counters() ?? { ...newServerCounters(), registrations: 0, observations: 0, pendingOperations: 0 },
@@ -213,7 +191,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       await releaseListener(key);
     },
     get port() {
-      return listener?.transport.port ?? 0;
+      return listener?.port ?? 0;
     },
     get listening() {
       return listener !== undefined;
@@ -231,7 +209,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     },
     stats,
     countLost: (events) => (eventsLost += events),
-    keepAlive: (on) => listener?.transport.keepAlive(on),
+    keepAlive: (on) => listener?.keepAlive(on),
     configure(next) {
       current = settings(next);
       hear = next.onError;
@@ -246,14 +224,14 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
 export type LiveServer = Attachment<Lwm2mServer>;
 
 /**
- * The live server of a configuration node: the one its predecessor left parked, when port, host, receive buffer and
+ * The live server of a configuration node: the one its predecessor left parked, when port, addresses, receive buffer and
  * limits are the same (other settings are taken over), else a new one. Throws `DeviceTableError`.
  */
 export function acquireServer(id: string, options: Lwm2mServerOptions): LiveServer {
-  const { port = DEFAULT_PORT, host = '', receiveBuffer = 0, limits = {} } = options;
+  const { port = DEFAULT_PORT, host, receiveBuffer = 0, limits = {} } = options;
   // Before anything is taken: a server that is adopted and then not used would run on without an owner.
   settings(options);
-  const live = attachLive(id, JSON.stringify([port, host, receiveBuffer, limits]), () => createLwm2mServer(options));
+  const live = attachLive(id, JSON.stringify([port, hostList(host), receiveBuffer, limits]), () => createLwm2mServer(options));
   if (live.adopted) live.server.configure(options);
   return live;
 }

@@ -117,7 +117,8 @@ export class RegistrationService implements Core {
     if (from.key !== peer.key) this.#follow(entry, from);
     this.#context.changed();
     const at = registration.updatedAt;
-    if (from.key !== peer.key) {
+    // It may also have turned to another address of ours.
+    if (from.key !== peer.key && (from.address !== peer.address || from.port !== peer.port)) {
       emit({ kind: 'address-changed', at, registration, from: { address: before.address, port: before.port } });
     }
     emit({ kind: 'updated', at, registration, changed });

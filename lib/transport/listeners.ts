@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 /**
  * The sockets of this process. Several servers may share a port, each with its own routes; a port stays open while
  * anybody uses it. The table lives on `globalThis`, because Node-RED may load two copies of this package.
@@ -23,9 +25,10 @@ function table(): Map<string, Entry> {
   return (global[TABLE] ??= new Map<string, Entry>());
 }
 
-/** One key per socket address. Port 0 is a different socket every time, so its key must be made unique by the caller. */
+/** One key per socket address; port 0 is a different socket every time. */
 export function listenerKey(host: string | undefined, port: number): string {
-  return host ? `${host.includes(':') ? 'udp6' : 'udp4'}|${host}|${port}` : `udp|*|${port}`;
+  const place = host ? `${host.includes(':') ? 'udp6' : 'udp4'}|${host}` : 'udp|*';
+  return `${place}|${port === 0 ? `0#${randomUUID()}` : port}`;
 }
 
 /**

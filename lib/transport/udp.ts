@@ -56,6 +56,8 @@ export class UdpTransport implements Transport {
   readonly counters: UdpCounters = { datagramsReceived: 0, datagramsSent: 0, sendErrors: 0, socketErrors: 0, invalidSource: 0 };
   readonly #options: UdpOptions;
   readonly #sink: TransportSink;
+  /** A peer is another one at every local address that has a socket of its own. */
+  readonly #keyPrefix: string;
   #sockets: dgram.Socket[] = [];
   #ipv4: dgram.Socket | undefined;
   #ipv6: dgram.Socket | undefined;
@@ -65,6 +67,7 @@ export class UdpTransport implements Transport {
   constructor(options: UdpOptions, sink: TransportSink) {
     this.#options = options;
     this.#sink = sink;
+    this.#keyPrefix = options.host ? `udp@${options.host}|` : 'udp|';
   }
 
   /** The bound port; 0 before `open` and after `close`. */
@@ -186,7 +189,7 @@ export class UdpTransport implements Transport {
 
   /** The route to an address; the same object as long as it is in the cache. */
   peer(address: string, port: number): Peer {
-    const key = `udp|${address}|${port}`;
+    const key = `${this.#keyPrefix}${address}|${port}`;
     let peer = this.#young.get(key);
     if (peer) return peer;
     peer = this.#old.get(key) ?? { key, address, port, identity: NO_IDENTITY, transport: this };

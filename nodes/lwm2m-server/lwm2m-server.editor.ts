@@ -1,3 +1,4 @@
+import { addresses, collide } from '../shared/addresses';
 import { textOf } from '../shared/editor/red';
 import type { EditorNode, Validity } from '../shared/editor/red';
 import { checkNumber, validator, wholeNumber } from '../shared/editor/validate';
@@ -72,8 +73,7 @@ function portIsFree(this: EditorNode<Server>, value: number | string): Validity 
   let rival: string | undefined;
   RED.nodes.eachConfig((other) => {
     if (other.type !== 'lwm2m-server' || other.id === this.id || port === 0 || Number(other['port']) !== port) return;
-    const hosts = [this.host, textOf(other['host'])];
-    if (hosts[0] === hosts[1] || hosts.some((host) => !host)) rival = other.name || other.id;
+    if (collide(addresses(this.host), addresses(other['host']))) rival = other.name || other.id;
   });
   return rival === undefined || this._('lwm2m-server.invalid.portTaken', { port, name: rival });
 }

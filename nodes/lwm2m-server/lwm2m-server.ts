@@ -76,7 +76,7 @@ function init(RED: NodeAPI): void {
         fail(RED._('lwm2m-server.errors.setting', { reason: reasonOf(error) }));
         return;
       }
-      const rival = claim({ id: this.id, name: options.name, port: options.port, host: options.host ?? '' });
+      const rival = claim({ id: this.id, name: options.name, port: options.port, hosts: options.host ?? [] });
       if (rival) fail(RED._('lwm2m-server.errors.duplicate', { port: options.port, first: rival.name, second: options.name }));
       else void run(options);
     };
@@ -133,10 +133,13 @@ function init(RED: NodeAPI): void {
 
 /** Why the server could not be opened, and what to do, in plain words. */
 function problemText(RED: NodeAPI, error: unknown, options: ServerOptions): string {
-  const facts = { port: options.port, host: options.host ?? '', name: options.name, reason: reasonOf(error) };
+  // Of several addresses the one that cannot be had.
+  const address = error instanceof Error && 'address' in error && typeof error.address === 'string' ? error.address : '';
+  const host = options.host ? address || options.host.join(', ') : '';
+  const facts = { port: options.port, host, name: options.name, reason: reasonOf(error) };
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return RED._('lwm2m-server.errors.inUse', facts);
+      return RED._(`lwm2m-server.errors.${host ? 'inUseAt' : 'inUse'}`, facts);
     case 'EACCES':
       return RED._('lwm2m-server.errors.forbidden', facts);
     case 'EADDRNOTAVAIL':

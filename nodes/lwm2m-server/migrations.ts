@@ -16,7 +16,7 @@ export interface ServerSettings {
   readonly version: number;
   readonly name: string;
   readonly port: number | string;
-  /** Blank = all addresses. */
+  /** One or more, separated by commas; blank = all addresses. */
   readonly host: string;
   readonly unknownDevices: UnknownDevices;
   readonly devices: readonly DeviceRow[];

@@ -1,5 +1,6 @@
 import type { DeviceEntry, Lwm2mServerOptions } from '../../lib/index';
 import { numberField, textField } from '../shared/fields';
+import { addresses } from '../shared/addresses';
 import type { DeviceRow, ServerSettings } from './migrations';
 
 const maxPort = 65535;
@@ -10,12 +11,12 @@ const maxTimeout = 2 ** 31 - 1;
 const maxStatsInterval = 86_400;
 const defaultPort = 5683;
 
-export type ServerOptions = Lwm2mServerOptions & { readonly name: string; readonly port: number };
+export type ServerOptions = Lwm2mServerOptions & { readonly name: string; readonly port: number; readonly host?: readonly string[] };
 
 /** What the dialog says as options for the library. Throws an Error in plain words for a setting that cannot be meant. */
 export function serverOptions(settings: ServerSettings): ServerOptions {
   const port = numberField(settings.port, 'port', 0, maxPort) ?? defaultPort;
-  const host = textField(settings.host);
+  const host = addresses(settings.host);
   const devicesFile = textField(settings.devicesFile);
   const receiveBuffer = numberField(settings.receiveBuffer, 'receiveBuffer', 1, maxBuffer);
   const timeout = numberField(settings.timeout, 'timeout', 1, maxTimeout);
@@ -25,7 +26,7 @@ export function serverOptions(settings: ServerSettings): ServerOptions {
     port,
     unknownDevices: settings.unknownDevices === 'accept-without-security' ? 'accept-without-security' : 'refuse',
     devices: deviceEntries(settings.devices),
-    ...(host && { host }),
+    ...(host.length > 0 && { host }),
     ...(devicesFile && { devicesFile }),
     ...(receiveBuffer !== undefined && { receiveBuffer }),
     ...(timeout !== undefined && { timeout }),

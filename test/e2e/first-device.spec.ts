@@ -200,6 +200,11 @@ describe('the editor with the first example', () => {
       await config.locator('#node-config-input-port').fill(String(flow.find((node) => node.type === 'lwm2m-server')!['port']));
       await config.locator('#node-config-input-name').click();
       await page.locator('#node-config-input-port.input-error').waitFor();
+      await config.locator('#node-config-input-host').fill('127.0.0.1, ::1');
+      await config.locator('#node-config-input-name').click();
+      await editor.picture('lwm2m-server-addresses');
+      // The other one has all addresses.
+      await page.locator('#node-config-input-port.input-error').waitFor();
       await editor.cancel();
       await editor.dialog();
       await editor.cancel();

@@ -169,6 +169,30 @@ describe('lwm2m-server', () => {
     assert.ok(errors.length <= 1, 'said once');
   });
 
+  it('names the address of its list whose port is taken, and opens all of them once it is free', async () => {
+    const blocker = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(blocker, 'listening');
+    const { port } = blocker.address();
+    await load(nodes, flow({ port, host: '127.0.0.1, 127.0.0.1' }));
+    assert.equal((await state('failed')).text, 'lwm2m-server.errors.inUseAt');
+    blocker.close();
+    await state('listening');
+  });
+
+  for (const [hosts, kind] of [
+    ['::1, 127.0.0.1', 'failed'],
+    ['*each', 'failed'],
+    ['::1', 'listening'],
+  ] as const) {
+    it(`with ${hosts} on the port of a server at 127.0.0.1 it is ${kind}`, async () => {
+      const port = await freeUdpPort();
+      const second: FlowNode = { id: 'second', type: 'lwm2m-server', name: 'Other', port, host: hosts };
+      await load(nodes, [...flow({ port, host: '127.0.0.1' }), second]);
+      const { text = '' } = (await state(kind, 'second')) as { text?: string };
+      assert.equal(text, kind === 'failed' ? 'lwm2m-server.errors.duplicate' : '');
+    });
+  }
+
   for (const settings of [{ port: 'coap' }, { port: 70000 }, { timeout: 'soon' }]) {
     it(`says what is wrong with ${JSON.stringify(settings)}`, async () => {
       await load(nodes, flow(settings));

@@ -71,7 +71,7 @@ describe('lwm2m-server options', () => {
     const settings = {
       name: 'Plant',
       port: '5690',
-      host: ' ::1 ',
+      host: ' ::1 , 127.0.0.2,',
       unknownDevices: 'accept-without-security',
       devices: [
         { endpoint: ' meter-1 ', mode: 'none', name: 'Cellar', timeout: '5000' },
@@ -86,7 +86,7 @@ describe('lwm2m-server options', () => {
     assert.deepEqual(serverOptions(server(settings)), {
       name: 'Plant',
       port: 5690,
-      host: '::1',
+      host: ['::1', '127.0.0.2'],
       unknownDevices: 'accept-without-security',
       devices: [
         { endpoint: 'meter-1', mode: 'none', name: 'Cellar', timeout: 5000 },

@@ -143,7 +143,12 @@ function nodeEdge(file: string, target: string): boolean {
 }
 
 function isForEditor(target: string): boolean {
-  return target.startsWith('nodes/shared/editor/') || target === 'nodes/shared/admin-types.ts' || target.endsWith('/events.ts');
+  return (
+    target.startsWith('nodes/shared/editor/') ||
+    target === 'nodes/shared/admin-types.ts' ||
+    target === 'nodes/shared/addresses.ts' ||
+    target.endsWith('/events.ts')
+  );
 }
 
 function checkPackage(file: string, item: Import): string | undefined {

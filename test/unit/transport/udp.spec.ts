@@ -39,13 +39,26 @@ describe('UDP transport', () => {
     for (const each of open.splice(0).reverse()) await each.close();
   });
 
+  /** `script` may make the socket say what the system rarely does. */
   async function listen(
     options: { port?: number; host?: string; receiveBuffer?: number } = {},
+    script?: (socket: Socket) => void,
   ): Promise<{ transport: UdpTransport; sink: Sink }> {
     const sink = new Sink();
     const transport = new UdpTransport({ port: 0, ...options }, sink);
-    await transport.open();
+    const sockets: Socket[] = [];
+    const on = Socket.prototype.on;
+    Socket.prototype.on = function (this: Socket, ...parameters: Parameters<typeof on>) {
+      sockets.push(this);
+      return on.apply(this, parameters);
+    } as typeof on;
+    try {
+      await transport.open();
+    } finally {
+      Socket.prototype.on = on;
+    }
     open.push(transport);
+    script?.(sockets[0]!);
     return { transport, sink };
   }
 
@@ -123,21 +136,10 @@ describe('UDP transport', () => {
   });
 
   it('[COAP-109] counts and drops what comes from port 0', async () => {
-    const sockets: Socket[] = [];
-    const on = Socket.prototype.on;
     // The system delivers nothing from port 0 on loopback, so the socket is made to say so.
-    Socket.prototype.on = function (this: Socket, ...parameters: Parameters<typeof on>) {
-      sockets.push(this);
-      return on.apply(this, parameters);
-    } as typeof on;
-    let listening;
-    try {
-      listening = await listen({ host: '127.0.0.1' });
-    } finally {
-      Socket.prototype.on = on;
-    }
-    const { transport, sink } = listening;
-    sockets[0]!.emit('message', Buffer.from('evil'), { address: '127.0.0.1', port: 0, family: 'IPv4', size: 4 });
+    const { transport, sink } = await listen({ host: '127.0.0.1' }, (socket) =>
+      socket.emit('message', Buffer.from('evil'), { address: '127.0.0.1', port: 0, family: 'IPv4', size: 4 }),
+    );
     assert.equal(transport.counters.invalidSource, 1);
     assert.deepEqual(sink.arrived, []);
   });
@@ -159,7 +161,18 @@ describe('UDP transport', () => {
     assert.ok(transport.counters.sendErrors >= 4, `send errors: ${transport.counters.sendErrors}`);
   });
 
+  it('[COAP-109] an error the system reports on the socket, such as that of an earlier datagram, is counted and ends nothing', async () => {
+    const { transport, sink } = await listen({ host: '127.0.0.1' }, (socket) => {
+      for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EMSGSIZE']) socket.emit('error', Object.assign(new Error(code), { code }));
+    });
+    const socket = await client('udp4');
+    socket.send('still here', transport.port, '127.0.0.1');
+    assert.equal((await sink.next()).text, 'still here');
+    assert.equal(transport.counters.socketErrors, 3);
+  });
+
   for (const [code, expected] of [
+    ['ECONNREFUSED', ['192.0.2.1 5683 the system says ECONNREFUSED']],
     ['EHOSTUNREACH', ['192.0.2.1 5683 the system says EHOSTUNREACH']],
     ['ENETUNREACH', ['192.0.2.1 5683 the system says ENETUNREACH']],
     ['ENOBUFS', []],
