@@ -134,6 +134,19 @@ describe('lwm2m-server', () => {
     assert.deepEqual(messages.slice(0, 1), ['registered of meter-1']);
   });
 
+  it('tells its counters at the interval of the new settings after a Deploy, and they go on', async () => {
+    const port = await freeUdpPort();
+    await load(nodes, flow({ port, statsInterval: '86400' }));
+    await state('listening');
+    await (await device(port)).register('meter-1');
+    await redeploy(flow({ port, statsInterval: '1' }).map((node) => (node.id === 'in' ? { ...node, events: ['stats'] } : node)));
+    await state('listening');
+    const msg = await new Inbox('out').first();
+    const { registers, registrations, uptime } = msg.payload as Record<string, number>;
+    assert.deepEqual([msg['event'], msg.topic, 'endpoint' in msg, msg['lwm2m'].interval], ['stats', 'stats', false, 1]);
+    assert.deepEqual([registers, registrations, typeof uptime], [1, 1, 'number']);
+  });
+
   it('frees its port when it is removed', async () => {
     const port = await freeUdpPort();
     await load(nodes, flow({ port }));

@@ -136,7 +136,7 @@ describe('UDP transport', () => {
   });
 
   it('[COAP-109] counts and drops what comes from port 0', async () => {
-    // The system delivers nothing from port 0 on loopback, so the socket is made to say so.
+    // To send from port 0 takes a raw socket and special rights, so the socket is made to say that one came.
     const { transport, sink } = await listen({ host: '127.0.0.1' }, (socket) =>
       socket.emit('message', Buffer.from('evil'), { address: '127.0.0.1', port: 0, family: 'IPv4', size: 4 }),
     );
