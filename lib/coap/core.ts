@@ -8,7 +8,7 @@ import { IncomingRequests } from './incoming';
 import type { Upload } from './incoming-body';
 import { dropUpload } from './incoming-body';
 import { encodeEmpty, isFormatError, parseMessage } from './message';
-import { Observations } from './observe';
+import { Observations, type LastNotification } from './observe';
 import { recognise } from './options';
 import { OutgoingRequests } from './outgoing';
 import { completeParams, type CoapParams } from './params';
@@ -132,10 +132,10 @@ export class CoapCore implements Core {
   }
 
   /** Makes notifications with a known token welcome, e.g. after a restart. `spec` is the request that started it. */
-  adoptObservation(peer: Peer, token: Uint8Array, spec: RequestSpec, now: number): void {
+  adoptObservation(peer: Peer, token: Uint8Array, spec: RequestSpec, now: number, last?: LastNotification): void {
     this.#context.now = now;
     const state = this.#context.peers.use(peer, now);
-    if (state) this.#observations.adopt(state, token, spec);
+    if (state) this.#observations.adopt(state, token, spec, last);
   }
 
   /**

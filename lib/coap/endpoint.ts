@@ -4,6 +4,7 @@ import type { Peer, TransportSink } from '../transport/types';
 import { Code } from './codes';
 import type { CoapCounters, CoapSink, CoapSizes } from './context';
 import { CoapCore } from './core';
+import type { LastNotification } from './observe';
 import type { CoapParams } from './params';
 import type { Standing } from './peers';
 import type { IncomingRequest, ObservationReport, Outcome, RequestSpec, ResponseSpec } from './types';
@@ -38,6 +39,9 @@ export class CoapEndpoint implements TransportSink {
   readonly #resources = new Map<string, { readonly resource: Resource; readonly owner: string }>();
   readonly #callbacks = new Map<number, (outcome: Outcome) => void>();
   readonly #observers = new Set<(report: ObservationReport) => void>();
+  /** Datagrams that came during a `hold`. */
+  passedOver = 0;
+  #holds = 0;
   #closed = false;
 
   constructor(options: CoapEndpointOptions) {
@@ -75,8 +79,25 @@ export class CoapEndpoint implements TransportSink {
     return () => this.#observers.delete(listener);
   }
 
+  /**
+   * Passes over what comes in, until the function it returns is called: a server that is still reading its registrations
+   * would answer as if it had none. Devices send again what is not answered.
+   */
+  hold(): () => void {
+    this.#holds++;
+    let held = true;
+    return () => {
+      if (held) this.#holds--;
+      held = false;
+    };
+  }
+
   receive(data: Buffer, peer: Peer): void {
     if (this.#closed) return;
+    if (this.#holds > 0) {
+      this.passedOver++;
+      return;
+    }
     try {
       this.#core.receive(data, peer, this.#driver.clock.now());
     } catch (error) {
@@ -118,8 +139,9 @@ export class CoapEndpoint implements TransportSink {
     return known;
   }
 
-  adoptObservation(peer: Peer, token: Uint8Array, spec: RequestSpec): void {
-    this.#core.adoptObservation(peer, token, spec, this.#driver.clock.now());
+  /** Takes a token for an observation without asking the device; `last` tells which notifications are news. */
+  adoptObservation(peer: Peer, token: Uint8Array, spec: RequestSpec, last?: LastNotification): void {
+    this.#core.adoptObservation(peer, token, spec, this.#driver.clock.now(), last);
     this.#driver.changed();
   }
 

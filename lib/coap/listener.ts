@@ -1,6 +1,6 @@
 import { Driver } from '../transport/driver';
 import { acquireListener, listenerKey, releaseListener, type Listener } from '../transport/listeners';
-import type { Clock } from '../transport/types';
+import type { Clock, Peer } from '../transport/types';
 import { UdpTransport, type UdpCounters } from '../transport/udp';
 import { CoapEndpoint } from './endpoint';
 import type { CoapLimits } from './params';
@@ -67,6 +67,16 @@ export class CoapListener implements Listener {
   async close(): Promise<void> {
     this.endpoint.close();
     await this.#closeSockets();
+  }
+
+  /**
+   * The route to a device that was heard of before: by the socket of `local` where there still is one, else by the first that can
+   * reach such an address; undefined when none can.
+   */
+  route(address: string, port: number, local?: string): Peer | undefined {
+    const own = local === undefined ? undefined : this.#sockets.get(listenerKey(local, this.port));
+    const socket = own ?? Array.from(this.#sockets.values()).find((each) => each.reaches(address));
+    return socket?.peer(address, port);
   }
 
   /** Whether the open sockets keep the process alive. */

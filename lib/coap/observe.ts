@@ -16,6 +16,12 @@ export interface ObservedToken {
   collecting: Exchange | null;
 }
 
+/** The newest notification of an observation that is adopted: its Observe number, and when it came (monotonic ms, may be negative). */
+export interface LastNotification {
+  readonly observe: number | undefined;
+  readonly at: number;
+}
+
 /** What observations need of the client side. */
 export interface Collector {
   collect(state: PeerState, spec: RequestSpec, first: IncomingResponse, block: Block): Exchange | null;
@@ -49,9 +55,10 @@ export class Observations {
   }
 
   /** Takes a token for an observation without asking the device, e.g. after a restart. */
-  adopt(state: PeerState, token: Uint8Array, spec: RequestSpec): ObservedToken {
+  adopt(state: PeerState, token: Uint8Array, spec: RequestSpec, last?: LastNotification): ObservedToken {
     this.forget(state, tokenKey(token));
-    const observed: ObservedToken = { token: Uint8Array.from(token), spec, lastObserve: undefined, lastAt: 0, collecting: null };
+    const { observe, at = 0 } = last ?? {};
+    const observed: ObservedToken = { token: Uint8Array.from(token), spec, lastObserve: observe, lastAt: at, collecting: null };
     (state.observations ??= new Map()).set(tokenKey(token), observed);
     return observed;
   }

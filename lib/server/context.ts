@@ -2,6 +2,8 @@ import type { CoapEndpoint } from '../coap/endpoint';
 import type { DeviceTable } from '../credentials/device-table';
 import type { Model } from '../model/types';
 import type { Clock } from '../transport/types';
+import type { StateKeeper } from './keeper';
+import type { LastValues } from './last-values';
 import type { ObservationTable } from './observations';
 import type { Registrations } from './registrations';
 import type { ServerEvent } from './types';
@@ -18,6 +20,10 @@ export interface ServerCounters {
   /** Payloads of devices that could not be read. */
   undecodable: number;
   operations: number;
+  /** Commands refused because too many were under way. */
+  busyOperations: number;
+  /** Registers and Sends put off with 5.03 because the flows could not follow. */
+  shed: number;
   /** Errors that should not have happened; each is reported. */
   internalErrors: number;
 }
@@ -41,6 +47,8 @@ export function newServerCounters(): ServerCounters {
     notifications: 0,
     undecodable: 0,
     operations: 0,
+    busyOperations: 0,
+    shed: 0,
     internalErrors: 0,
   };
 }
@@ -53,9 +61,15 @@ export interface ServerContext {
   devices: DeviceTable;
   readonly registrations: Registrations;
   readonly observations: ObservationTable;
+  readonly lastValues: LastValues;
+  readonly keeper: StateKeeper;
   readonly counters: ServerCounters;
   /** Default time for one operation, ms. */
   timeout: number;
+  /** Commands under way at most; one more fails with BUSY. */
+  maxOperations: number;
+  /** Whether the flows are so far behind that new work has to be put off. */
+  readonly overloaded: () => boolean;
   /** To be called only after the answer to the device is on the wire. */
   readonly emit: (event: ServerEvent) => void;
   /** Ends the operations under way of a registration that is over. */

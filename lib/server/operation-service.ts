@@ -60,6 +60,10 @@ export class OperationService {
     const id = this.#nextId++;
     counters.operations++;
     const entry = registrations.byEndpoint(endpoint);
+    if (this.#pending.size >= this.#context.maxOperations) {
+      counters.busyOperations++;
+      return { id, failed: failure('BUSY', busyText(this.#context.maxOperations), entry?.registration) };
+    }
     if (!entry) return { id, failed: failure('UNKNOWN_ENDPOINT', `No device with the endpoint name "${endpoint}" is registered.`) };
     const { registration } = entry;
     const observed = this.#context.observations.find(registration.id, operation.path.ids);
@@ -164,9 +168,12 @@ export class OperationService {
       return;
     }
     counters.notifications++;
+    const at = clock.wall();
+    this.#context.observations.notified(observation.id, response.observe, at);
+    this.#context.lastValues.learn(registration.endpoint, decoded.nodes, at);
     emit({
       kind: 'notification',
-      at: clock.wall(),
+      at,
       registration,
       observation,
       nodes: decoded.nodes,
@@ -239,6 +246,7 @@ export class OperationService {
           if (operation.kind === 'Observe') this.#leaveNothing(pending);
           return { kind: 'failed', code: 'BAD_RESPONSE', error: `${registration.endpoint} answered, but ${decoded.error}`, registration };
         }
+        this.#context.lastValues.learn(registration.endpoint, decoded.nodes, this.#context.clock.wall());
         const observation = operation.kind === 'Observe' ? this.#observed(pending, response) : undefined;
         const warnings = operation.kind === 'Observe' && !observation ? ['The device gave the value, but does not observe this path.'] : [];
         return {
@@ -278,7 +286,7 @@ export class OperationService {
       ...(pending.accept !== undefined && { accept: pending.accept }),
       startedAt: clock.wall(),
     };
-    observations.add(observation);
+    observations.add(observation, { lastObserve: response.observe });
     return observation;
   }
 
@@ -354,6 +362,10 @@ export class OperationService {
     const others = running.length > 0 ? `Observed are ${running.slice(0, 20).join(', ')}.` : 'Nothing is observed there.';
     return `${formatPath(operation.path.ids)} of "${registration.endpoint}" is not observed. ${others}`;
   }
+}
+
+function busyText(limit: number): string {
+  return `${limit} commands are under way already, which is the limit of this server. Wait for their results before sending more.`;
 }
 
 function failureText({ operation, registration }: PendingOperation, detail: string): string {

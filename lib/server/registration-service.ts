@@ -1,10 +1,11 @@
 import { Code, codeText } from '../coap/codes';
-import { OptionNumber, textOption } from '../coap/options';
+import { OptionNumber, textOption, uintOption } from '../coap/options';
 import type { IncomingRequest, ResponseSpec } from '../coap/types';
 import { systemRandom } from '../transport/random';
 import type { Core, Peer } from '../transport/types';
 import type { ServerContext } from './context';
 import { mergeExtra, parseRegister, parseUpdate, type RegisterRequest, type UpdateRequest } from './register-request';
+import { registrationKey } from './keeper';
 import { observationRequest } from './operation-requests';
 import { objectVersions } from './object-list';
 import { isRefusal, printable, refusal, type Refusal } from './refusal';
@@ -20,6 +21,12 @@ const ENDINGS: Record<RegistrationEnd, string> = {
 
 /** Of 64 random values two name no letter and are passed over. */
 const ID_LETTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
+
+/** Lifetimes that end in one turn. */
+const MAX_EXPIRED = 200;
+
+/** Max-Age of a 5.03: when a device that could not be let in may try again, in seconds. */
+export const RETRY_S = 30;
 
 /** Diagnostic payloads stay short: they answer unproven peers. */
 const MAX_DIAGNOSTIC = 120;
@@ -52,7 +59,10 @@ export class RegistrationService implements Core {
 
   advance(now: number): void {
     const { registrations, counters, emit, clock } = this.#context;
-    for (let entry = registrations.takeExpired(now); entry; entry = registrations.takeExpired(now)) {
+    // After a long standstill many end at once: the rest is due at once again, but other work comes in between.
+    for (let count = 0; count < MAX_EXPIRED; count++) {
+      const entry = registrations.takeExpired(now);
+      if (!entry) return;
       counters.expirations++;
       this.#end(entry, 'expired');
       emit({ kind: 'expired', at: clock.wall(), registration: entry.registration });
@@ -61,6 +71,11 @@ export class RegistrationService implements Core {
 
   #register(request: IncomingRequest): void {
     const { peer } = request;
+    if (this.#context.overloaded()) {
+      this.#context.counters.shed++;
+      this.#answer(request, { code: Code.SERVICE_UNAVAILABLE, options: [uintOption(OptionNumber.MAX_AGE, RETRY_S)] });
+      return;
+    }
     const parsed = parseRegister(request, peer.identity.name);
     if (isRefusal(parsed)) {
       this.#refuse(request, parsed, request.query.find((item) => item.startsWith('ep='))?.slice(3) ?? '');
@@ -71,12 +86,13 @@ export class RegistrationService implements Core {
       this.#refuse(request, refusal(Code.FORBIDDEN, verdict.reason, verdict.hint), parsed.endpoint);
       return;
     }
-    const { registrations, counters, clock, emit } = this.#context;
+    const { registrations, counters, clock, emit, keeper } = this.#context;
     const previous = registrations.byEndpoint(parsed.endpoint);
     if (previous) registrations.remove(previous);
     const registration = newRegistration(parsed, peer, clock.wall(), this.#newId());
     registrations.add(registration, peer, this.#expiry(registration.lifetime));
     counters.registers++;
+    keeper.touch(registrationKey(registration.id));
     this.#answer(request, {
       code: Code.CREATED,
       options: [textOption(OptionNumber.LOCATION_PATH, 'rd'), textOption(OptionNumber.LOCATION_PATH, registration.id)],
@@ -110,6 +126,7 @@ export class RegistrationService implements Core {
     const { registration, changed } = applyUpdate(before, parsed, peer, clock.wall());
     registrations.update(entry, registration, peer, this.#expiry(registration.lifetime));
     counters.updates++;
+    this.#context.keeper.touch(registrationKey(id));
     this.#answer(request, { code: Code.CHANGED });
     // The id was sent to this device alone: whoever names it receives what is sent to the device.
     this.#context.endpoint.setStanding(peer, 'proven');
@@ -161,7 +178,9 @@ export class RegistrationService implements Core {
   }
 
   #end(entry: Registered, reason: RegistrationEnd): void {
-    const { registrations, observations, endpoint, emit, clock } = this.#context;
+    const { registrations, observations, endpoint, emit, clock, keeper, lastValues } = this.#context;
+    keeper.touch(registrationKey(entry.registration.id));
+    if (reason !== 'replaced') lastValues.forget(entry.registration.endpoint);
     // The device may have registered anew by the same route.
     if (!registrations.byPeer(entry.peer)) endpoint.setStanding(entry.peer, 'unproven');
     for (const observation of observations.of(entry.registration.id)) {

@@ -1,10 +1,12 @@
 import { Code } from '../coap/codes';
+import { OptionNumber, uintOption } from '../coap/options';
 import type { IncomingRequest } from '../coap/types';
 import { decodePayload } from '../codec/index';
 import { DecodeError } from '../codec/errors';
 import { formatPath } from '../lwm2m/path';
 import type { DataNode } from '../lwm2m/types';
 import type { ServerContext } from './context';
+import { RETRY_S } from './registration-service';
 import type { Registered } from './registrations';
 import type { Registration } from './types';
 
@@ -31,11 +33,19 @@ export class SendService {
       this.#answer(request, Code.BAD_REQUEST, 'not allowed');
       return;
     }
+    if (this.#context.overloaded()) {
+      counters.shed++;
+      const options = [uintOption(OptionNumber.MAX_AGE, RETRY_S)];
+      this.#context.endpoint.respond(request.id, { code: Code.SERVICE_UNAVAILABLE, options });
+      return;
+    }
     const nodes = this.#decode(request, entry);
     if (nodes === undefined) return;
     counters.sends++;
     this.#answer(request, Code.CHANGED);
-    emit({ kind: 'send', at: clock.wall(), registration: entry.registration, nodes, contentFormat: request.contentFormat });
+    const at = clock.wall();
+    this.#context.lastValues.learn(entry.registration.endpoint, nodes, at);
+    emit({ kind: 'send', at, registration: entry.registration, nodes, contentFormat: request.contentFormat });
   }
 
   /** Answers and returns undefined when the payload is not a proper Send. */

@@ -3,11 +3,14 @@ import type { DeviceTable } from '../credentials/device-table';
 import type { Model } from '../model/types';
 import type { Driver } from '../transport/driver';
 import { newServerCounters, type CoreCounters, type ServerContext } from './context';
+import { NO_KEEPER, valueKey, type StateKeeper, type StateRecord } from './keeper';
+import { LastValues, type LastValue } from './last-values';
 import { ObservationTable } from './observations';
 import { OperationService } from './operation-service';
 import { RegistrationService } from './registration-service';
 import { Registrations } from './registrations';
 import { SendService } from './send-service';
+import { ServerState, type Route } from './state';
 import type { Observation, Operation, OperationOptions, OperationResult, Registration, ServerEvent } from './types';
 
 export interface ServerCoreOptions {
@@ -18,8 +21,16 @@ export interface ServerCoreOptions {
   readonly model: Model;
   readonly devices: DeviceTable;
   readonly timeout: number;
+  /** Commands under way at most. Default 2000. */
+  readonly maxOperations?: number;
+  /** Whether new work has to be put off; default never. */
+  readonly overloaded?: () => boolean;
+  /** Told of every record that changes; default: nothing is kept. */
+  readonly keeper?: StateKeeper;
   readonly onError: (error: unknown) => void;
 }
+
+const MAX_OPERATIONS = 2000;
 
 /**
  * The LwM2M server on a CoAP endpoint: registration, operations, observations, Send. Knows neither sockets nor the system
@@ -30,6 +41,7 @@ export class ServerCore {
   readonly #driver: Driver;
   readonly #registration: RegistrationService;
   readonly #operations: OperationService;
+  readonly #state: ServerState;
   readonly #onError: (error: unknown) => void;
   readonly #listeners = new Set<(event: ServerEvent) => void>();
   readonly #results = new Map<number, (result: OperationResult) => void>();
@@ -37,7 +49,8 @@ export class ServerCore {
 
   /** Throws `RouteTakenError` when another server serves `/rd` or `/dp` on this endpoint. */
   constructor(options: ServerCoreOptions) {
-    const { driver, endpoint, model, devices, timeout, name } = options;
+    const { driver, endpoint, model, devices, timeout, name, maxOperations = MAX_OPERATIONS } = options;
+    const { keeper = NO_KEEPER, overloaded = () => false } = options;
     this.#driver = driver;
     this.#onError = options.onError;
     this.#context = {
@@ -46,7 +59,11 @@ export class ServerCore {
       model,
       devices,
       registrations: new Registrations(),
-      observations: new ObservationTable(),
+      observations: new ObservationTable(keeper),
+      lastValues: new LastValues((device, path) => keeper.touch(valueKey(device, path))),
+      keeper,
+      overloaded,
+      maxOperations,
       counters: newServerCounters(),
       timeout,
       emit: (event) => this.#emit(event),
@@ -55,6 +72,7 @@ export class ServerCore {
     };
     this.#registration = new RegistrationService(this.#context);
     this.#operations = new OperationService(this.#context, (id, result) => this.#finished(id, result));
+    this.#state = new ServerState(this.#context);
     this.#detach = [endpoint.route('rd', this.#registration, name)];
     try {
       this.#detach.push(endpoint.route('dp', new SendService(this.#context), name));
@@ -82,6 +100,21 @@ export class ServerCore {
   observations(endpoint: string): Observation[] {
     const registration = this.registration(endpoint);
     return registration ? this.#context.observations.of(registration.id) : [];
+  }
+
+  /** What a device said last, by path text. */
+  lastValues(endpoint: string): ReadonlyMap<string, LastValue> {
+    return this.#context.lastValues.of(endpoint);
+  }
+
+  /** What is to be kept under a key that was touched; undefined when there is nothing any more. */
+  record(key: string): StateRecord | undefined {
+    return this.#state.record(key);
+  }
+
+  /** Takes back a record, see `ServerState.restore`. */
+  restore(key: string, value: unknown, route: Route): boolean {
+    return this.#state.restore(key, value, route);
   }
 
   /** Never rejects; exactly one result. */

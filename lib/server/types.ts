@@ -85,6 +85,8 @@ export type ServerEvent =
       readonly code: string;
       /** RFC 7641 sequence number. */
       readonly sequence: number | undefined;
+      /** How many earlier notifications, that the flows had no time for, this one stands for as well. */
+      readonly coalesced?: number;
     }
   | {
       readonly kind: 'observation-ended';

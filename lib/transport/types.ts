@@ -20,6 +20,8 @@ export interface Peer {
   readonly port: number;
   readonly identity: Identity;
   readonly transport: Transport;
+  /** The local address it came to, where each has a socket of its own. */
+  readonly local?: string;
 }
 
 /** Sends whole CoAP messages; may drop them (CoAP retransmits). Never throws. */

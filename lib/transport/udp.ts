@@ -116,6 +116,11 @@ export class UdpTransport implements Transport {
     await Promise.all(sockets.map((socket) => new Promise<void>((closed) => socket.close(() => closed()))));
   }
 
+  /** Whether it has a socket of the address's family. */
+  reaches(address: string): boolean {
+    return (address.includes(':') ? this.#ipv6 : this.#ipv4) !== undefined;
+  }
+
   /** Whether the open sockets keep the process alive. */
   keepAlive(on: boolean): void {
     for (const socket of this.#sockets) {
@@ -192,7 +197,8 @@ export class UdpTransport implements Transport {
     const key = `${this.#keyPrefix}${address}|${port}`;
     let peer = this.#young.get(key);
     if (peer) return peer;
-    peer = this.#old.get(key) ?? { key, address, port, identity: NO_IDENTITY, transport: this };
+    const { host } = this.#options;
+    peer = this.#old.get(key) ?? { key, address, port, identity: NO_IDENTITY, transport: this, ...(host && { local: host }) };
     if (this.#young.size >= PEER_CACHE) {
       this.#old = this.#young;
       this.#young = new Map();

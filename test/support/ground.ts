@@ -4,7 +4,8 @@ import { DeviceTable } from '../../lib/credentials/device-table';
 import type { DeviceEntry, UnknownDevices } from '../../lib/credentials/types';
 import { omaModel } from '../../lib/model/oma';
 import { ServerCore } from '../../lib/server/server';
-import type { ServerEvent } from '../../lib/server/types';
+import { RECORD_KINDS } from '../../lib/server/keeper';
+import type { Registration, ServerEvent } from '../../lib/server/types';
 import { Driver } from '../../lib/transport/driver';
 import { createRandom } from './random';
 import { VirtualClock } from './virtual-clock';
@@ -19,6 +20,8 @@ export interface GroundOptions {
   readonly params?: Partial<CoapParams>;
   /** Milliseconds for one operation; default 120 000. */
   readonly timeout?: number;
+  readonly maxOperations?: number;
+  readonly overloaded?: () => boolean;
 }
 
 /** The live server on a virtual network: the whole of it but for sockets and the system clock. */
@@ -33,6 +36,13 @@ export interface Ground {
   readonly events: ServerEvent[];
   /** What the server reported as its own fault. Empty, or the test fails. */
   readonly errors: unknown[];
+  /** What the server has kept so far, by key. */
+  kept(): Map<string, unknown>;
+  /**
+   * Ends the server, lets `off` milliseconds pass during which datagrams find nobody, and starts another one from what was
+   * kept, or from `records`. Returns the keys that could not be restored.
+   */
+  restart(options?: { readonly off?: number; readonly records?: ReadonlyMap<string, unknown> }): string[];
   close(): void;
 }
 
@@ -49,41 +59,83 @@ export function createGround(options: GroundOptions = {}): Ground {
   });
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);
-  const driver = new Driver({ clock: clock.createAlarmOwner(), onError });
   const random = createRandom((options.seed ?? 1) + 1);
-  const endpoint = new CoapEndpoint({
-    driver,
-    onError,
-    random: { bytes: (count) => random.bytes(count), float: () => random.next() },
-    ...(options.params && { params: options.params }),
-  });
-  const server = new ServerCore({
-    name: 'ground',
-    endpoint,
-    driver,
-    model: omaModel(),
-    devices: new DeviceTable({
-      unknownDevices: options.unknownDevices ?? 'accept-without-security',
-      ...(options.devices && { devices: options.devices }),
-    }),
-    timeout: options.timeout ?? 120_000,
-    onError,
-  });
   const events: ServerEvent[] = [];
-  server.subscribe((event) => events.push(event));
-  const transport = network.transport(SERVER_ADDRESS, () => endpoint);
+  const saved = new Map<string, unknown>();
+  const touched = new Set<string>();
+  let live = boot();
+  const transport = network.transport(SERVER_ADDRESS, () => live.endpoint);
+
+  function boot(): { endpoint: CoapEndpoint; server: ServerCore } {
+    const driver = new Driver({ clock: clock.createAlarmOwner(), onError });
+    const endpoint = new CoapEndpoint({
+      driver,
+      onError,
+      random: { bytes: (count) => random.bytes(count), float: () => random.next() },
+      ...(options.params && { params: options.params }),
+    });
+    const server = new ServerCore({
+      name: 'ground',
+      endpoint,
+      driver,
+      model: omaModel(),
+      devices: new DeviceTable({
+        unknownDevices: options.unknownDevices ?? 'accept-without-security',
+        ...(options.devices && { devices: options.devices }),
+      }),
+      timeout: options.timeout ?? 120_000,
+      keeper: { touch: (key) => touched.add(key) },
+      ...(options.maxOperations !== undefined && { maxOperations: options.maxOperations }),
+      ...(options.overloaded && { overloaded: options.overloaded }),
+      onError,
+    });
+    server.subscribe((event) => events.push(event));
+    return { endpoint, server };
+  }
+
+  function kept(): Map<string, unknown> {
+    for (const key of touched) {
+      const record = live.server.record(key);
+      if (record) saved.set(key, structuredClone(record.value));
+      else saved.delete(key);
+    }
+    touched.clear();
+    return saved;
+  }
+
   return {
     clock,
     network,
     transport,
-    endpoint,
-    server,
+    get endpoint() {
+      return live.endpoint;
+    },
+    get server() {
+      return live.server;
+    },
     at: SERVER_ADDRESS,
     events,
     errors,
+    kept,
+    restart({ off = 0, records = new Map(kept()) } = {}) {
+      live.server.close();
+      live.endpoint.close();
+      touched.clear();
+      clock.advance(off);
+      live = boot();
+      const lost: string[] = [];
+      for (const kind of RECORD_KINDS) {
+        for (const [key, value] of records) {
+          if (!key.startsWith(`${kind}/`)) continue;
+          const route = ({ address, port }: Registration) => transport.peerFor(address, port);
+          if (!live.server.restore(key, value, route)) lost.push(key);
+        }
+      }
+      return lost;
+    },
     close: () => {
-      server.close();
-      endpoint.close();
+      live.server.close();
+      live.endpoint.close();
       transport.close();
     },
   };

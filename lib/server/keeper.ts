@@ -1,0 +1,38 @@
+/**
+ * Where a server keeps what must outlive it. The server's memory is the truth: it only says which records have changed,
+ * and is asked for them when it suits the keeper (`ServerCore.record`).
+ */
+export interface StateKeeper {
+  /** Notes that the record of this key is new, different or gone. Returns at once. */
+  touch(key: string): void;
+}
+
+/** For a server that keeps nothing. */
+export const NO_KEEPER: StateKeeper = { touch: () => undefined };
+
+/** A record as it is kept: plain data (as JSON has it, and integers beyond 2^53, bytes and any number), and from when on it is of no use (epoch ms; undefined = never). */
+export interface StateRecord {
+  readonly value: unknown;
+  readonly expiresAt?: number;
+}
+
+/** The kinds of records, in the order in which they must be restored. */
+export const RECORD_KINDS = ['reg', 'obs', 'val'] as const;
+export type RecordKind = (typeof RECORD_KINDS)[number];
+
+export const registrationKey = (id: string): string => `reg/${id}`;
+export const observationKey = (id: string): string => `obs/${id}`;
+/** The path comes first: it has digits and slashes only, an endpoint name anything. */
+export const valueKey = (endpoint: string, path: string): string => `val/${path}|${endpoint}`;
+
+/** A key of one of the three kinds; undefined for any other text. */
+export function parseKey(key: string): { kind: RecordKind; name: string } | undefined {
+  const kind = RECORD_KINDS.find((known) => key.startsWith(`${known}/`));
+  return kind && { kind, name: key.slice(kind.length + 1) };
+}
+
+/** The two parts of the name in a value's key. */
+export function parseValueName(name: string): { endpoint: string; path: string } | undefined {
+  const bar = name.indexOf('|');
+  return bar < 0 ? undefined : { path: name.slice(0, bar), endpoint: name.slice(bar + 1) };
+}

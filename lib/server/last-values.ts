@@ -1,0 +1,72 @@
+import { formatPath } from '../lwm2m/path';
+import type { DataNode, ResourceType, Value } from '../lwm2m/types';
+
+/** The newest value a device gave for one resource or resource instance, and when (epoch ms). */
+export interface LastValue {
+  readonly type: ResourceType;
+  readonly value: Value;
+  readonly at: number;
+}
+
+export interface LastValuesLimits {
+  /** Values per device; further paths are not remembered. */
+  readonly perDevice: number;
+  /** Texts and opaque values longer than this are not remembered, bytes or characters. */
+  readonly length: number;
+}
+
+const DEFAULT_LIMITS: LastValuesLimits = { perDevice: 1000, length: 1024 };
+
+/** What devices said last, by endpoint and path, whatever carried it: a notification, a Send, the answer to a Read. */
+export class LastValues {
+  readonly #byEndpoint = new Map<string, Map<string, LastValue>>();
+  readonly #limits: LastValuesLimits;
+  readonly #changed: (endpoint: string, path: string) => void;
+
+  /** `changed` hears of every path whose value is new, or gone. */
+  constructor(changed: (endpoint: string, path: string) => void, limits: Partial<LastValuesLimits> = {}) {
+    this.#changed = changed;
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
+  }
+
+  /** Takes over values that came at `at`; one with an older time of its own than what is known is passed over. */
+  learn(endpoint: string, nodes: readonly DataNode[], at: number): void {
+    let values = this.#byEndpoint.get(endpoint);
+    for (const { path, type, value, time } of nodes) {
+      if (value === null || path.length < 3 || tooLong(value, this.#limits.length)) continue;
+      const key = formatPath(path);
+      const then = time === undefined ? at : time * 1000;
+      const known = values?.get(key);
+      if (known ? known.at > then : (values?.size ?? 0) >= this.#limits.perDevice) continue;
+      if (!values) this.#byEndpoint.set(endpoint, (values = new Map<string, LastValue>()));
+      values.set(key, { type, value, at: then });
+      this.#changed(endpoint, key);
+    }
+  }
+
+  /** As learned before a restart; reports nothing. */
+  restore(endpoint: string, path: string, value: LastValue): void {
+    let values = this.#byEndpoint.get(endpoint);
+    if (!values) this.#byEndpoint.set(endpoint, (values = new Map<string, LastValue>()));
+    if (values.size < this.#limits.perDevice) values.set(path, value);
+  }
+
+  get(endpoint: string, path: string): LastValue | undefined {
+    return this.#byEndpoint.get(endpoint)?.get(path);
+  }
+
+  /** By path text, e.g. "/3/0/9". */
+  of(endpoint: string): ReadonlyMap<string, LastValue> {
+    return this.#byEndpoint.get(endpoint) ?? new Map<string, LastValue>();
+  }
+
+  forget(endpoint: string): void {
+    const values = this.#byEndpoint.get(endpoint);
+    this.#byEndpoint.delete(endpoint);
+    for (const path of values?.keys() ?? []) this.#changed(endpoint, path);
+  }
+}
+
+function tooLong(value: Value, limit: number): boolean {
+  return (typeof value === 'string' || value instanceof Uint8Array) && value.length > limit;
+}

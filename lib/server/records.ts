@@ -1,0 +1,200 @@
+import { parsePath, formatPath, MAX_ID } from '../lwm2m/path';
+import type { Lwm2mVersion, ResourceType, Value } from '../lwm2m/types';
+import { NO_IDENTITY } from '../transport/identity';
+import type { Identity } from '../transport/types';
+import type { LastValue } from './last-values';
+import type { ObjectLink, Observation, Registration } from './types';
+
+/** A registration as it is kept; `expiresAt` in epoch ms, undefined = never. */
+export interface KeptRegistration {
+  readonly registration: Registration;
+  readonly expiresAt: number | undefined;
+  /** The local address the device spoke to, where each has a socket of its own. */
+  readonly local?: string | undefined;
+}
+
+/** An observation as it is kept, with the last Observe number that counted and when that came (epoch ms). */
+export interface KeptObservation {
+  readonly observation: Observation;
+  readonly lastObserve: number | undefined;
+  readonly lastAt: number;
+}
+
+/** Plain data of a registration. Objects and versions are short texts: a hundred thousand records have to be read fast. */
+export function writeRegistration({ registration, expiresAt, local }: KeptRegistration): unknown {
+  const { objects, versions, identity, ...rest } = registration;
+  return {
+    ...rest,
+    objects: objects.map(({ objectId, instanceId }) => (instanceId === undefined ? `${objectId}` : `${objectId}/${instanceId}`)).join(' '),
+    versions: Array.from(versions, ([id, version]) => `${id}=${version}`).join(' '),
+    ...(identity !== NO_IDENTITY && { identity }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(local !== undefined && { local }),
+  };
+}
+
+/** What registrations of one model have in common is read once, and is one object in memory. */
+export class RecordReader {
+  readonly #objects = new Map<string, readonly ObjectLink[] | undefined>();
+  readonly #versions = new Map<string, ReadonlyMap<number, string> | undefined>();
+  readonly #texts = new Map<string, string>();
+
+  /** Undefined when the record is not one: a store may have been damaged, or written by somebody else. */
+  registration(id: string, record: unknown): KeptRegistration | undefined {
+    if (!isRecord(record)) return undefined;
+    const { endpoint, lwm2mVersion, lifetime, binding, queueMode, smsNumber, extra, rootPath, contentFormats, address, port } = record;
+    const { registeredAt, updatedAt, expiresAt, identity, local } = record;
+    const objects = remember(this.#objects, record.objects, readObjects);
+    const versions = remember(this.#versions, record.versions, readVersions);
+    const who = identity === undefined ? NO_IDENTITY : readIdentity(identity);
+    if (!objects || !versions || !who || record.id !== id) return undefined;
+    if (typeof endpoint !== 'string' || endpoint === '' || !isVersion(lwm2mVersion) || !isCount(lifetime)) return undefined;
+    if (typeof binding !== 'string' || typeof queueMode !== 'boolean' || typeof rootPath !== 'string' || !isTexts(extra)) return undefined;
+    if (!Array.isArray(contentFormats) || !contentFormats.every(isCount) || typeof address !== 'string' || !isPort(port)) return undefined;
+    if (!isCount(registeredAt) || !isCount(updatedAt) || (expiresAt !== undefined && !isCount(expiresAt))) return undefined;
+    if (![smsNumber, local].every((text) => text === undefined || typeof text === 'string')) return undefined;
+    return {
+      registration: {
+        id,
+        endpoint,
+        lwm2mVersion,
+        lifetime,
+        binding: this.#text(binding),
+        queueMode,
+        ...(typeof smsNumber === 'string' && { smsNumber }),
+        extra,
+        rootPath: this.#text(rootPath),
+        contentFormats,
+        objects,
+        versions,
+        identity: who,
+        address,
+        port,
+        registeredAt,
+        updatedAt,
+      },
+      expiresAt,
+      local: typeof local === 'string' ? local : undefined,
+    };
+  }
+
+  observation(id: string, record: unknown): KeptObservation | undefined {
+    if (!isRecord(record) || !/^(?:[0-9a-f]{2}){1,8}$/.test(id)) return undefined;
+    const { registrationId, endpoint, path, contentFormat, accept, startedAt, lastObserve, lastAt } = record;
+    const parsed = readPath(path);
+    if (!parsed || typeof registrationId !== 'string' || typeof endpoint !== 'string') return undefined;
+    if (![contentFormat, accept, lastObserve].every((number) => number === undefined || isCount(number))) return undefined;
+    if (!isCount(startedAt) || !isCount(lastAt)) return undefined;
+    return {
+      observation: {
+        id,
+        registrationId,
+        endpoint,
+        path: parsed,
+        ...(isCount(contentFormat) && { contentFormat }),
+        ...(isCount(accept) && { accept }),
+        startedAt,
+      },
+      lastObserve: isCount(lastObserve) ? lastObserve & 0xffffff : undefined,
+      lastAt,
+    };
+  }
+
+  #text(text: string): string {
+    const known = this.#texts.get(text);
+    if (known === undefined) this.#texts.set(text, text);
+    return known ?? text;
+  }
+}
+
+export function writeObservation({ observation, lastObserve, lastAt }: KeptObservation): unknown {
+  const { id, path, ...rest } = observation;
+  return { ...rest, path: formatPath(path.ids, path.version), ...(lastObserve !== undefined && { lastObserve }), lastAt };
+}
+
+export function readValue(record: unknown): LastValue | undefined {
+  if (!isRecord(record)) return undefined;
+  const { type, value, at } = record;
+  if (!isCount(at) || !TYPES.has(type as ResourceType)) return undefined;
+  const known = ['string', 'number', 'bigint', 'boolean'].includes(typeof value) || value instanceof Uint8Array;
+  return known ? { type: type as ResourceType, value: value as Value, at } : undefined;
+}
+
+const TYPES: ReadonlySet<ResourceType> = new Set([
+  'string',
+  'integer',
+  'unsigned',
+  'float',
+  'boolean',
+  'opaque',
+  'time',
+  'objlnk',
+  'corelnk',
+  'none',
+]);
+
+function remember<T>(known: Map<string, T | undefined>, text: unknown, read: (text: string) => T | undefined): T | undefined {
+  if (typeof text !== 'string') return undefined;
+  if (known.has(text)) return known.get(text);
+  const value = read(text);
+  known.set(text, value);
+  return value;
+}
+
+function readObjects(text: string): readonly ObjectLink[] | undefined {
+  const links: ObjectLink[] = [];
+  for (const part of text.split(' ')) {
+    const match = /^(\d{1,5})(?:\/(\d{1,5}))?$/.exec(part);
+    if (!match || Number(match[1]) > MAX_ID || Number(match[2] ?? 0) > MAX_ID) return undefined;
+    const objectId = Number(match[1]);
+    links.push(Object.freeze(match[2] === undefined ? { objectId } : { objectId, instanceId: Number(match[2]) }));
+  }
+  return Object.freeze(links);
+}
+
+function readVersions(text: string): ReadonlyMap<number, string> | undefined {
+  const versions = new Map<number, string>();
+  for (const part of text.split(' ')) {
+    const match = /^(\d{1,5})=(\d{1,3}\.\d{1,3})$/.exec(part);
+    if (!match) return undefined;
+    versions.set(Number(match[1]), match[2]!);
+  }
+  return versions;
+}
+
+function readIdentity(record: unknown): Identity | undefined {
+  if (!isRecord(record)) return undefined;
+  const { scheme, mode, name } = record;
+  if ((scheme !== 'coap' && scheme !== 'coaps') || typeof name !== 'string') return undefined;
+  if (mode !== 'none' && mode !== 'psk' && mode !== 'rpk' && mode !== 'x509') return undefined;
+  return { scheme, mode, name };
+}
+
+function readPath(text: unknown): Observation['path'] | undefined {
+  try {
+    return typeof text === 'string' ? parsePath(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
+}
+
+/** A whole number from 0 on that is exact; times with a fraction count too. */
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function isPort(value: unknown): value is number {
+  return isCount(value) && Number.isInteger(value) && value > 0 && value <= 65_535;
+}
+
+function isVersion(value: unknown): value is Lwm2mVersion {
+  return value === '1.0' || value === '1.1' || value === '1.2';
+}
