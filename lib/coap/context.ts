@@ -1,6 +1,7 @@
 import type { Deadline, Deadlines } from '../transport/deadlines';
 import type { Random } from '../transport/random';
 import type { Peer } from '../transport/types';
+import type { BodyJob } from './body-job';
 import type { Confirmable } from './reliability';
 import type { Exchange } from './exchange';
 import type { Incoming } from './incoming';
@@ -9,7 +10,7 @@ import type { CoapParams } from './params';
 import type { PeerState, PeerTable } from './peers';
 import type { RateLimits } from './rates';
 import type { Served } from './served-body';
-import type { IncomingRequest, ObservationReport, Outcome } from './types';
+import type { BodySink, BodySource, Failure, IncomingRequest, ObservationReport, Outcome, RequestHead } from './types';
 
 /** What the core hands back. Called from inside `receive`, `advance` and the commands; may call commands in turn. */
 export interface CoapSink {
@@ -19,6 +20,12 @@ export interface CoapSink {
   request(request: IncomingRequest): void;
   outcome(id: number, outcome: Outcome): void;
   observation(report: ObservationReport): void;
+  /** Where the body of a request is to go block by block; undefined to have it as a whole, or the error code to answer. */
+  accept(head: RequestHead): BodySink | number | undefined;
+  /** To be done by the source or the sink of a body; `bodyDone` is called with the result, within this call or later. */
+  body(job: BodyJob): void;
+  /** A transfer needs this source or sink no more; `failure` when it has come to nothing. */
+  bodyEnd(body: BodySource | BodySink, failure?: Failure): void;
 }
 
 /** What waits for its time. */

@@ -2,22 +2,25 @@ import { Deadlines } from '../transport/deadlines';
 import type { Random } from '../transport/random';
 import type { Core, Peer } from '../transport/types';
 import { isRequest, isResponse } from './codes';
-import { newCounters, transmit, type CoapContext, type CoapCounters, type CoapSink, type CoapSizes, type Timer } from './context';
-import { toResponse } from './exchange';
+import type { BodyJob, BodyResult } from './body-job';
+import { newCounters, type CoapContext, type CoapCounters, type CoapSink, type CoapSizes, type Timer } from './context';
+import { failure } from './exchange';
 import { IncomingRequests } from './incoming';
 import type { Upload } from './incoming-body';
 import { dropUpload } from './incoming-body';
-import { encodeEmpty, isFormatError, parseMessage } from './message';
+import { isFormatError, parseMessage } from './message';
 import { Observations, type LastNotification } from './observe';
-import { recognise } from './options';
 import { OutgoingRequests } from './outgoing';
 import { completeParams, type CoapParams } from './params';
 import { newPeerState, PeerTable, type PeerState, type Standing } from './peers';
 import { RateLimits } from './rates';
-import { findSeen, fingerprint, remember, retransmit, sendReset, settleConfirmable } from './reliability';
+import { Replies } from './replies';
+import { retransmit, sendReset, settleConfirmable } from './reliability';
 import { dropServed } from './served-body';
 import { tokenKey } from './tokens';
-import { Type, type Message, type RequestSpec, type ResponseSpec } from './types';
+import { Type, type Failure, type RequestSpec, type ResponseSpec } from './types';
+
+const TIMED_OUT = failure('no-response', 'the peer does not go on');
 
 export interface CoapCoreOptions {
   readonly sink: CoapSink;
@@ -36,6 +39,7 @@ export class CoapCore implements Core {
   readonly #incoming: IncomingRequests;
   readonly #outgoing: OutgoingRequests;
   readonly #observations: Observations;
+  readonly #replies: Replies;
 
   constructor(options: CoapCoreOptions) {
     const params = completeParams(options.params);
@@ -64,6 +68,7 @@ export class CoapCore implements Core {
     });
     this.#outgoing = new OutgoingRequests(this.#context, this.#observations);
     this.#incoming = new IncomingRequests(this.#context);
+    this.#replies = new Replies(this.#context, this.#outgoing, this.#observations);
   }
 
   get counters(): Readonly<CoapCounters> {
@@ -90,7 +95,7 @@ export class CoapCore implements Core {
       return;
     }
     if (message.type === Type.ACK || message.type === Type.RST) {
-      this.#receiveReply(message, peer);
+      this.#replies.acknowledgement(message, peer);
       return;
     }
     if (isRequest(message.code)) {
@@ -98,7 +103,7 @@ export class CoapCore implements Core {
       return;
     }
     if (isResponse(message.code)) {
-      this.#receiveResponse(message, peer, data.length);
+      this.#replies.response(message, peer, data.length);
       return;
     }
     // A ping (RFC 7252 4.3), or a reserved code class (4.2): reset if Confirmable, else silence.
@@ -117,6 +122,13 @@ export class CoapCore implements Core {
   respond(id: number, spec: ResponseSpec, now: number): void {
     this.#context.now = now;
     this.#incoming.respond(id, spec);
+  }
+
+  /** What came of a job handed to `CoapSink.body`; called once for each. */
+  bodyDone(job: BodyJob, result: BodyResult, now: number): void {
+    this.#context.now = now;
+    if (job.side === 'outgoing') this.#outgoing.bodyDone(job, result);
+    else this.#incoming.bodyDone(job, result);
   }
 
   cancel(id: number, now: number): void {
@@ -167,14 +179,15 @@ export class CoapCore implements Core {
     const state = this.#context.peers.find(peer.key);
     if (!state) return;
     this.#outgoing.failAll(state, 'unreachable', detail);
-    this.#abandon(state);
+    this.#abandon(state, failure('unreachable', detail));
   }
 
   /** Ends every exchange with the reason `closed`. The core is not used afterwards. */
   close(now: number): void {
     this.#context.now = now;
-    this.#outgoing.close('the server is closing');
-    for (const state of this.#context.peers.values()) this.#abandon(state);
+    const why = failure('closed', 'the server is closing');
+    this.#outgoing.close(why.detail);
+    for (const state of this.#context.peers.values()) this.#abandon(state, why);
     this.#context.peers.clear();
     this.#context.rates.clear();
     this.#context.deadlines.clear();
@@ -213,10 +226,10 @@ export class CoapCore implements Core {
         this.#outgoing.midsReady(timer.state);
         return;
       case 'upload':
-        dropUpload(this.#context, timer.state, timer.key, timer.upload);
+        dropUpload(this.#context, timer.state, timer.key, timer.upload, TIMED_OUT);
         return;
       case 'served':
-        dropServed(this.#context, timer.state, timer.key, timer.served);
+        dropServed(this.#context, timer.state, timer.key, timer.served, TIMED_OUT);
         return;
       default:
         timer satisfies never;
@@ -240,78 +253,8 @@ export class CoapCore implements Core {
     }
   }
 
-  #abandon(state: PeerState): void {
+  #abandon(state: PeerState, why: Failure): void {
     for (const confirmable of [...(state.confirmables?.values() ?? [])]) settleConfirmable(this.#context, confirmable);
-    this.#incoming.gone(state);
-  }
-
-  /** ACK or RST: matches on message id and peer (RFC 7252 4.2); nothing is ever sent in answer. */
-  #receiveReply(message: Message, peer: Peer): void {
-    const { counters, peers, now } = this.#context;
-    const confirmable = peers.find(peer.key)?.confirmables?.get(message.mid);
-    if (!confirmable) {
-      counters.unmatched++;
-      return;
-    }
-    peers.heard(peer, now);
-    const { exchange } = confirmable;
-    if (message.type === Type.RST) {
-      if (message.code !== 0) return;
-      counters.resetsReceived++;
-      settleConfirmable(this.#context, confirmable);
-      if (exchange) this.#outgoing.reset(exchange);
-      return;
-    }
-    if (message.code === 0) {
-      settleConfirmable(this.#context, confirmable);
-      if (exchange) this.#outgoing.acknowledged(exchange);
-      return;
-    }
-    if (!exchange || !isResponse(message.code) || tokenKey(message.token) !== exchange.key) {
-      counters.unmatched++;
-      return;
-    }
-    exchange.state.standing = 'proven';
-    const { known, badCritical } = recognise(message.options);
-    if (badCritical !== undefined) this.#outgoing.protocolError(exchange, `the answer has the unknown critical option ${badCritical}`);
-    else this.#outgoing.response(exchange, message, known);
-  }
-
-  /** A separate response or a notification (RFC 7252 5.2.2, RFC 7641 3.5). */
-  #receiveResponse(message: Message, peer: Peer, size: number): void {
-    const context = this.#context;
-    const existing = context.peers.find(peer.key);
-    const key = tokenKey(message.token);
-    const exchange = existing?.exchanges?.get(key);
-    const observed = existing?.observations?.get(key);
-    const mark = fingerprint(message, size);
-    if (existing) {
-      const seen = findSeen(context, existing, message.mid, mark);
-      if (seen) {
-        context.counters.duplicates++;
-        if (message.type === Type.CON && seen.reply) transmit(context, seen.reply, peer);
-        return;
-      }
-    }
-    const { known, badCritical } = recognise(message.options);
-    if (!existing || (!exchange && !observed) || badCritical !== undefined) {
-      context.counters.unmatched++;
-      sendReset(context, { peer }, message.mid);
-      if (exchange && badCritical !== undefined) {
-        this.#outgoing.protocolError(exchange, `the answer has the unknown critical option ${badCritical}`);
-      }
-      return;
-    }
-    context.peers.heard(peer, context.now);
-    const acknowledgement = message.type === Type.CON ? encodeEmpty(Type.ACK, message.mid) : null;
-    remember(context, existing, message.mid, mark, acknowledgement);
-    // Nobody else could know the token.
-    existing.standing = 'proven';
-    if (acknowledgement) transmit(context, acknowledgement, peer);
-    const response = toResponse(message, known);
-    // A notification may overtake the answer to the cancellation that reuses its token.
-    const isNotification = observed !== undefined && (!exchange || (exchange.spec.observe === 1 && response.observe !== undefined));
-    if (isNotification) this.#observations.notification(existing, observed, response);
-    else this.#outgoing.response(exchange!, message, known);
+    this.#incoming.gone(state, why);
   }
 }

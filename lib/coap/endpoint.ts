@@ -1,17 +1,23 @@
 import type { Driver } from '../transport/driver';
 import { systemRandom, type Random } from '../transport/random';
 import type { Peer, TransportSink } from '../transport/types';
+import { runBodyJob, type BodyJob, type BodyResult } from './body-job';
 import { Code } from './codes';
 import type { CoapCounters, CoapSink, CoapSizes } from './context';
 import { CoapCore } from './core';
 import type { LastNotification } from './observe';
 import type { CoapParams } from './params';
 import type { Standing } from './peers';
-import type { IncomingRequest, ObservationReport, Outcome, RequestSpec, ResponseSpec } from './types';
+import type { BodySink, IncomingRequest, ObservationReport, Outcome, RequestHead, RequestSpec, ResponseSpec } from './types';
 
 /** Serves all paths below one first segment. Answers, now or later, with `endpoint.respond(request.id, ...)`. */
 export interface Resource {
   handle(request: IncomingRequest): void;
+  /**
+   * Asked when the first of several blocks of a body is there: where it is to go block by block, an error code to refuse
+   * it, or undefined to have it as a whole. `handle` comes when all of it was taken. Without this, bodies come as a whole.
+   */
+  accept?(head: RequestHead): BodySink | number | undefined;
   /** Request codes it knows; others are answered 4.05. */
   readonly methods: readonly number[];
 }
@@ -175,6 +181,17 @@ export class CoapEndpoint implements TransportSink {
     }
   }
 
+  readonly #bodyDone = (job: BodyJob, result: BodyResult): void => {
+    if ('error' in result && job.side === 'incoming') this.#onError(new Error(`the body of a request or its answer: ${result.error}`));
+    if (this.#closed) return;
+    try {
+      this.#core.bodyDone(job, result, this.#driver.clock.now());
+    } catch (error) {
+      this.#onError(error);
+    }
+    this.#driver.changed();
+  };
+
   readonly #sink: CoapSink = {
     send: (data, peer) => peer.transport.send(data, peer),
     admit: (code, path) => {
@@ -200,6 +217,17 @@ export class CoapEndpoint implements TransportSink {
       this.#callbacks.delete(id);
       if (done) this.#guard(() => done(outcome));
     },
+    accept: (head) => {
+      const resource = this.#resources.get(head.path[0] ?? '')?.resource;
+      try {
+        return resource?.accept?.(head);
+      } catch (error) {
+        this.#onError(error);
+        return Code.INTERNAL_SERVER_ERROR;
+      }
+    },
+    body: (job) => runBodyJob(job, this.#bodyDone),
+    bodyEnd: (body, failure) => this.#guard(() => body.end?.(failure)),
     observation: (report) => {
       for (const observer of this.#observers) {
         try {

@@ -1,10 +1,11 @@
 import type { Deadline } from '../transport/deadlines';
+import type { BodyJob } from './body-job';
 import type { Timer } from './context';
 import { findUint, OptionNumber } from './options';
 import type { PeerState } from './peers';
 import type { Confirmable } from './reliability';
 import { tokenKey } from './tokens';
-import type { FailureReason, IncomingResponse, Message, Option, RequestSpec } from './types';
+import type { Failure, FailureReason, IncomingResponse, Message, Option, RequestSpec } from './types';
 
 /** A request of ours from its call to its one outcome. */
 export interface Exchange {
@@ -30,20 +31,20 @@ export interface Exchange {
   retryTimer: Deadline<Timer> | null;
   /** The Echo option the peer wants to see (RFC 9175 2.3). */
   echo: Uint8Array | null;
-  /** Not even queued, because too much waits already. */
-  refused: boolean;
+  /** Not even queued, and why. */
+  refused: Failure | null;
+  /** The block of `spec.body` at `offset`, once it is read. */
+  chunk: Uint8Array | null;
+  /** What the source or the sink of a body is at. */
+  job: BodyJob | null;
+  /** What comes when the sink has taken a block: the next one, or this answer. */
+  written: 'more' | IncomingResponse | null;
   /** The first answer to the whole request; its token and number are those of an observation it makes. */
   begun: IncomingResponse | null;
   /** Download: what has come so far; `first` gives code and options of the whole. */
   first: IncomingResponse | null;
   chunks: Uint8Array[];
   received: number;
-}
-
-/** Why an exchange ends without an answer. */
-export interface Failure {
-  readonly reason: FailureReason;
-  readonly detail: string;
 }
 
 const MAX_RESTARTS = 3;
@@ -76,7 +77,10 @@ export function newExchange(options: {
     retries: 0,
     retryTimer: null,
     echo: null,
-    refused: false,
+    refused: null,
+    chunk: null,
+    job: null,
+    written: null,
     begun: null,
     first: null,
     chunks: [],
@@ -85,6 +89,9 @@ export function newExchange(options: {
 }
 
 export const failure = (reason: FailureReason, detail: string): Failure => ({ reason, detail });
+
+/** Bytes of the body of a request. */
+export const bodyLength = (spec: RequestSpec): number => spec.body?.size ?? spec.payload?.length ?? 0;
 
 /** Block-wise transfers that do not fit together may begin anew a few times. */
 export function mayRestart(exchange: Exchange): boolean {

@@ -1,8 +1,10 @@
 import { Code, isSuccess } from './codes';
 import { bodiesFull, type CoapContext } from './context';
-import { failure, mayRestart, type Exchange, type Failure } from './exchange';
-import { findOption, OptionNumber, type Block } from './options';
-import type { IncomingResponse } from './types';
+import { failure, mayRestart, type Exchange } from './exchange';
+import { findOption, MAX_BLOCKS, OptionNumber, type Block } from './options';
+import type { BodySink, Failure, IncomingResponse } from './types';
+
+const EMPTY = Buffer.alloc(0);
 
 /**
  * Our side of a body that comes by Block2 (RFC 7959 2.4): takes one block. `more` means that the next one is to be asked
@@ -25,6 +27,7 @@ export function takeBlock(
     freeBody(context, exchange);
     exchange.first = null;
     exchange.offset = 0;
+    exchange.chunk = null;
     return 'again';
   }
   const { length } = response.payload;
@@ -37,17 +40,27 @@ export function takeBlock(
 /** Adds a block to the body; a failure when that is too large. */
 export function keepBlock(context: CoapContext, exchange: Exchange, response: IncomingResponse, block: Block): Failure | undefined {
   const { length } = response.payload;
-  const maxBody = exchange.spec.maxBody ?? context.params.maxBody;
+  const sink = sinkFor(exchange, response);
+  const maxBody = exchange.spec.maxBody ?? (sink ? (sink.maxBody ?? context.params.maxStream) : context.params.maxBody);
   if (exchange.received + length > maxBody) return failure('too-large', `the answer is larger than ${maxBody} bytes`);
-  if (bodiesFull(context, length)) return failure('too-large', 'too many bytes of unfinished bodies are held already');
-  exchange.first ??= response;
-  // A copy: a view would keep the whole datagram alive.
-  exchange.chunks.push(Uint8Array.prototype.slice.call(response.payload));
+  if (!sink && bodiesFull(context, length)) return failure('too-large', 'too many bytes of unfinished bodies are held already');
+  exchange.first ??= sink ? { ...response, payload: EMPTY } : response;
   exchange.received += length;
   exchange.blockSize = Math.min(exchange.blockSize, block.size);
+  if (block.more && exchange.received >= exchange.blockSize * MAX_BLOCKS) {
+    return failure('too-large', `the answer does not fit into blocks of ${exchange.blockSize} bytes`);
+  }
+  if (sink) return undefined;
+  // A copy: a view would keep the whole datagram alive.
+  exchange.chunks.push(Uint8Array.prototype.slice.call(response.payload));
   context.bodyBytes += length;
   context.bodyBlocks++;
   return undefined;
+}
+
+/** Where the body of this answer goes block by block, if so: errors have a text, not what was asked for. */
+export function sinkFor(exchange: Exchange, response: IncomingResponse): BodySink | undefined {
+  return isSuccess(response.code) ? exchange.spec.sink : undefined;
 }
 
 /** The answer with all its blocks as one body. */
@@ -56,7 +69,7 @@ export function wholeResponse(exchange: Exchange): IncomingResponse {
 }
 
 export function freeBody(context: CoapContext, exchange: Exchange): void {
-  context.bodyBytes -= exchange.received;
+  if (exchange.chunks.length > 0) context.bodyBytes -= exchange.received;
   context.bodyBlocks -= exchange.chunks.length;
   exchange.received = 0;
   exchange.chunks = [];

@@ -2,8 +2,9 @@ import type { Deadline } from '../transport/deadlines';
 import { Code } from './codes';
 import { BLOCK_OVERHEAD, bodiesFull, clearTimer, type CoapContext, type Timer } from './context';
 import { findUint, OptionNumber, type Block } from './options';
+import { failure } from './exchange';
 import type { PeerState } from './peers';
-import type { Option } from './types';
+import type { BodySink, Failure, Option, RequestHead } from './types';
 
 /** A body coming in by Block1 (RFC 7959 2.3). */
 export interface Upload {
@@ -12,6 +13,9 @@ export interface Upload {
   /** What the options hold, in the blocks the limit counts in. */
   readonly optionBlocks: number;
   readonly chunks: Uint8Array[];
+  /** Takes the blocks as they come; nothing is held then. */
+  readonly sink: BodySink | undefined;
+  /** Bytes that came; all of them count against the limits unless there is a sink. */
   length: number;
   timer: Deadline<Timer> | null;
 }
@@ -37,38 +41,79 @@ export interface Content {
   readonly payload: Uint8Array;
 }
 
-/** Adds one block: the whole body after the last one, else the code to answer, 2.31 or a refusal. */
-export function assemble(context: CoapContext, state: PeerState, key: string, block: Block, content: Content): Content | number {
-  const { maxBody, maxTransfers, exchangeLifetime } = context.params;
+/** A block for the sink of an upload. */
+export interface SinkBlock {
+  readonly key: string;
+  readonly upload: Upload;
+  readonly offset: number;
+}
+
+/** More than is taken: 4.13 with the limit (RFC 7959 2.9.3). */
+export interface TooLarge {
+  readonly maxBody: number;
+}
+
+/** Why an upload is dropped. */
+const ANEW = failure('cancelled', 'the peer began anew');
+const TOO_MANY = failure('busy', 'the peer has begun too many others');
+const NO_BLOCK = failure('protocol', 'a block whose length is not its size');
+
+/**
+ * Adds one block: the whole body after the last one, or what is to go to the sink, else the code to answer, 2.31 or a
+ * refusal. `head` is what of the request does not change from block to block.
+ */
+export function assemble(
+  context: CoapContext,
+  state: PeerState,
+  key: string,
+  block: Block,
+  content: Content,
+  head: (options: readonly Option[]) => RequestHead,
+): Content | SinkBlock | TooLarge | number {
+  const { maxTransfers, exchangeLifetime } = context.params;
   const { payload } = content;
   let upload = state.uploads?.get(key);
   if (block.num === 0) {
     // Number 0 always starts anew (RFC 7959 2.5).
-    if (upload) dropUpload(context, state, key, upload);
+    if (upload) dropUpload(context, state, key, upload, ANEW);
     if (!block.more) return content;
-    // RFC 7959 4: who says up front that it will be too much need not send it.
-    if ((findUint(content.options, OptionNumber.SIZE1) ?? 0) > maxBody) return Code.REQUEST_ENTITY_TOO_LARGE;
     // Copies: a view would keep the whole datagram alive.
     const options = content.options.map(({ number, value }) => ({ number, value: Uint8Array.prototype.slice.call(value) }));
     const optionBlocks = options.reduce((sum, { value }) => sum + value.length, 0) >> 8;
-    upload = { options, optionBlocks, chunks: [], length: 0, timer: null };
+    const sink = context.sink.accept(head(options));
+    if (typeof sink === 'number') return sink;
+    upload = { options, optionBlocks, chunks: [], sink, length: 0, timer: null };
+    // RFC 7959 4: who says up front that it will be too much need not send it.
+    const maxBody = largest(context, upload);
+    if ((findUint(content.options, OptionNumber.SIZE1) ?? 0) > maxBody) {
+      if (sink) context.sink.bodyEnd(sink, tooLarge(maxBody));
+      return { maxBody };
+    }
     context.bodyBlocks += optionBlocks;
     const uploads = (state.uploads ??= new Map<string, Upload>());
     for (const [oldKey, old] of uploads) {
       if (uploads.size < maxTransfers) break;
-      dropUpload(context, state, oldKey, old);
+      dropUpload(context, state, oldKey, old, TOO_MANY);
     }
     uploads.set(key, upload);
-    if (state.standing === 'unproven') context.unprovenUploads.set(upload, { state, key });
+    if (state.standing === 'unproven' && !sink) context.unprovenUploads.set(upload, { state, key });
   }
   if (!upload || block.num * block.size !== upload.length) return Code.REQUEST_ENTITY_INCOMPLETE;
   if (payload.length > block.size || (block.more && payload.length !== block.size)) {
-    dropUpload(context, state, key, upload);
+    dropUpload(context, state, key, upload, NO_BLOCK);
     return Code.BAD_REQUEST;
   }
-  if (upload.length + payload.length > maxBody || bodiesFull(context, payload.length)) {
-    dropUpload(context, state, key, upload);
-    return Code.REQUEST_ENTITY_TOO_LARGE;
+  const maxBody = largest(context, upload);
+  if (upload.length + payload.length > maxBody || (!upload.sink && bodiesFull(context, payload.length))) {
+    dropUpload(context, state, key, upload, tooLarge(maxBody));
+    return { maxBody };
+  }
+  if (upload.sink) {
+    const offset = upload.length;
+    upload.length += payload.length;
+    upload.timer = clearTimer(context, upload.timer);
+    upload.timer = context.deadlines.add(context.now + exchangeLifetime, { kind: 'upload', state, key, upload });
+    return { key, upload, offset };
   }
   // A copy: a view would keep the whole datagram alive.
   upload.chunks.push(Uint8Array.prototype.slice.call(payload));
@@ -79,7 +124,7 @@ export function assemble(context: CoapContext, state: PeerState, key: string, bl
   upload.timer = clearTimer(context, upload.timer);
   if (!block.more) {
     const whole = Buffer.concat(upload.chunks, upload.length);
-    dropUpload(context, state, key, upload);
+    dropUpload(context, state, key, upload, undefined);
     return { options: upload.options, payload: whole };
   }
   upload.timer = context.deadlines.add(context.now + exchangeLifetime, { kind: 'upload', state, key, upload });
@@ -93,14 +138,22 @@ function makeRoom(context: CoapContext, newest: Upload, bytes: number): void {
   context.unprovenBytes += bytes;
   for (const [upload, { state, key }] of context.unprovenUploads) {
     if (context.unprovenBytes * UNPROVEN_SHARE <= context.params.maxBodies) return;
-    if (upload !== newest) dropUpload(context, state, key, upload);
+    if (upload !== newest) dropUpload(context, state, key, upload, TOO_MANY);
   }
 }
 
-export function dropUpload(context: CoapContext, state: PeerState, key: string, upload: Upload): void {
+/** `why` is for the sink; undefined when the body is whole. */
+export function dropUpload(context: CoapContext, state: PeerState, key: string, upload: Upload, why: Failure | undefined): void {
   upload.timer = clearTimer(context, upload.timer);
-  context.bodyBytes -= upload.length;
+  if (!upload.sink) context.bodyBytes -= upload.length;
   context.bodyBlocks -= upload.chunks.length + upload.optionBlocks;
   if (context.unprovenUploads.delete(upload)) context.unprovenBytes -= upload.length + upload.chunks.length * BLOCK_OVERHEAD;
   if (state.uploads?.get(key) === upload) state.uploads.delete(key);
+  if (upload.sink) context.sink.bodyEnd(upload.sink, why);
 }
+
+function largest(context: CoapContext, { sink }: Upload): number {
+  return sink ? (sink.maxBody ?? context.params.maxStream) : context.params.maxBody;
+}
+
+const tooLarge = (maxBody: number): Failure => failure('too-large', `the body is larger than ${maxBody} bytes`);

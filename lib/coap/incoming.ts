@@ -1,15 +1,17 @@
 import type { Deadline } from '../transport/deadlines';
 import type { Peer } from '../transport/types';
 import { cutText, isLimited, shorten } from './answer-size';
+import { jobError, type BodyJob, type BodyResult } from './body-job';
 import { Code } from './codes';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
-import { assemble, dropUpload, transferKey } from './incoming-body';
+import { assemble, dropUpload, transferKey, type Content, type SinkBlock } from './incoming-body';
+import { afterJob, blockAnswer, readFirst, readLater, requestHead, writeBlock, type Waiting } from './incoming-stream';
 import { encodeEmpty, encodeMessage } from './message';
 import { blockOption, findBlock, findOption, findTexts, findUint, OptionNumber, recognise, uintOption, type Block } from './options';
 import type { PeerState, Seen } from './peers';
 import { findSeen, fingerprint, keepReply, remember, sendConfirmable, takeMid } from './reliability';
-import { dropServed, keepServed, servedBlock, type Answer } from './served-body';
-import { Type, type Message, type Option, type ResponseSpec } from './types';
+import { dropServed, keepServed, servedBlock, type Answer, type SourceBlock } from './served-body';
+import { Type, type Failure, type Message, type Option, type ResponseSpec } from './types';
 
 /** A request whose answer is due. */
 export interface Incoming {
@@ -28,6 +30,8 @@ export interface Incoming {
   /** An Empty acknowledgement has gone out. */
   acknowledged: boolean;
   timer: Deadline<Timer> | null;
+  /** A source or a sink of a body is at work. */
+  waiting: Waiting | null;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -74,27 +78,32 @@ export class IncomingRequests {
       this.#refuse(peer, message, Code.BAD_REQUEST);
       return;
     }
+    let served: SourceBlock | undefined;
     if (block2 && block2.num > 0) {
       const answer = servedBlock(context, state, transferKey(message.code, message.options), block2);
-      this.#answerNow(state, message, size, typeof answer === 'number' ? { code: answer, options: NONE, payload: EMPTY } : answer);
-      return;
+      if (typeof answer === 'number' || !('served' in answer)) {
+        this.#answerNow(state, message, size, typeof answer === 'number' ? { code: answer, options: NONE, payload: EMPTY } : answer);
+        return;
+      }
+      served = answer;
     }
-    // More than can be told from their repetitions: the excess of a peer that does not wait for answers.
+    // The excess of a peer that does not wait for answers.
     if (state.pending + (state.confirmables?.size ?? 0) >= context.params.maxSeen) {
       this.#refuse(peer, message, Code.SERVICE_UNAVAILABLE);
       return;
     }
-    let { payload } = message;
-    let options = known;
-    if (block1) {
-      const whole = assemble(context, state, transferKey(message.code, message.options), block1, { options: known, payload });
-      if (typeof whole === 'number') {
-        this.#answerNow(state, message, size, this.#blockAnswer(whole, block1));
+    let content: Content = { options: known, payload: message.payload };
+    let written: SinkBlock | undefined;
+    if (block1 && !served) {
+      const key = transferKey(message.code, message.options);
+      const whole = assemble(context, state, key, block1, content, (options) => requestHead(state, message, options));
+      if (typeof whole === 'number' || 'maxBody' in whole) {
+        this.#answerNow(state, message, size, blockAnswer(context, whole, block1));
         return;
       }
-      ({ options, payload } = whole);
+      if ('upload' in whole) written = whole;
+      else content = whole;
     }
-    const query = findTexts(known, OptionNumber.URI_QUERY);
     const incoming: Incoming = {
       id: this.#nextId++,
       state,
@@ -106,55 +115,110 @@ export class IncomingRequests {
       noResponse: findUint(known, OptionNumber.NO_RESPONSE) ?? 0,
       acknowledged: false,
       timer: null,
+      waiting: null,
     };
     this.#pending.set(incoming.id, incoming);
     state.pending++;
-    context.counters.requestsReceived++;
-    context.sink.request({
-      id: incoming.id,
-      peer: state.peer,
-      code: message.code,
-      confirmable: message.type === Type.CON,
-      token: message.token,
-      path,
-      query,
-      contentFormat: findUint(options, OptionNumber.CONTENT_FORMAT),
-      accept: findUint(options, OptionNumber.ACCEPT),
-      options,
-      payload,
-    });
+    if (served) this.#await(incoming, readLater(incoming, served));
+    else if (written) this.#await(incoming, writeBlock(incoming, written, message.payload));
+    else this.#handOver(incoming, path, content);
     // Most handlers have answered by now; only a slow one costs a timer.
     if (message.type === Type.CON && this.#pending.has(incoming.id)) {
       incoming.timer = context.deadlines.add(context.now + context.params.emptyAckDelay, { kind: 'late-ack', incoming });
     }
   }
 
+  /** The whole request goes to its handler. */
+  #handOver(incoming: Incoming, path: readonly string[], { options, payload }: Content): void {
+    const { id, state, message } = incoming;
+    this.#context.counters.requestsReceived++;
+    this.#context.sink.request({
+      id,
+      peer: state.peer,
+      code: message.code,
+      confirmable: message.type === Type.CON,
+      token: message.token,
+      path,
+      query: findTexts(options, OptionNumber.URI_QUERY),
+      contentFormat: findUint(options, OptionNumber.CONTENT_FORMAT),
+      accept: findUint(options, OptionNumber.ACCEPT),
+      options,
+      payload,
+    });
+  }
+
+  #await(incoming: Incoming, waiting: Waiting): void {
+    incoming.waiting = waiting;
+    this.#context.sink.body(waiting.job);
+  }
+
+  /** The source or the sink of a body has done its part, or failed; what nobody waits for any more is dropped. */
+  bodyDone(job: BodyJob, result: BodyResult): void {
+    const incoming = this.#pending.get(job.id);
+    const waiting = incoming?.waiting;
+    if (!incoming || waiting?.job !== job) return;
+    incoming.waiting = null;
+    const data = 'data' in result ? result.data : null;
+    const answer = afterJob(this.#context, incoming, waiting, data, jobError(job, result));
+    if (answer !== 'whole') {
+      this.#settle(incoming);
+      this.#sendFinal(incoming, answer, waiting.kind !== 'upload' || answer.code !== Code.CONTINUE);
+      return;
+    }
+    if (waiting.kind !== 'upload') return;
+    const { sink, options } = waiting.block.upload;
+    this.#context.counters.requestsReceived++;
+    this.#context.sink.request({
+      id: incoming.id,
+      ...requestHead(incoming.state, incoming.message, options),
+      payload: EMPTY,
+      ...(sink && { body: sink }),
+    });
+  }
+
   /** Answers a request; a second answer, or one to a peer that is gone, is ignored. */
   respond(id: number, spec: ResponseSpec): void {
     const incoming = this.#pending.get(id);
-    if (!incoming) return;
-    this.#pending.delete(id);
+    // While a source is at work, it has been answered.
+    if (!incoming || incoming.waiting) return;
     const { state, message } = incoming;
-    state.pending--;
-    incoming.timer = clearTimer(this.#context, incoming.timer);
-
     if ((incoming.noResponse >> ((spec.code >> 5) - 1)) & 1) {
+      this.#settle(incoming);
+      if (spec.body) this.#context.sink.bodyEnd(spec.body);
       if (message.type === Type.CON && !incoming.acknowledged) this.#acknowledge(incoming);
       return;
     }
     const options: Option[] = spec.options ? [...spec.options] : [];
     if (spec.contentFormat !== undefined) options.push(uintOption(OptionNumber.CONTENT_FORMAT, spec.contentFormat));
+    if (spec.body) {
+      this.#await(incoming, readFirst(incoming, transferKey(message.code, message.options), spec, options));
+      return;
+    }
+    this.#settle(incoming);
     let payload = spec.payload ?? EMPTY;
     if (payload.length > incoming.size && isLimited(state, spec.code)) payload = cutText(payload, incoming.size);
     if (payload.length > incoming.blockSize) {
       const key = transferKey(message.code, message.options);
-      keepServed(this.#context, state, key, { code: spec.code, options: [...options], payload, timer: null });
+      keepServed(this.#context, state, key, { code: spec.code, options: [...options], payload, source: undefined, timer: null });
       const block = { num: 0, more: true, size: incoming.blockSize };
       options.push(blockOption(OptionNumber.BLOCK2, block), uintOption(OptionNumber.SIZE2, payload.length));
       payload = payload.subarray(0, incoming.blockSize);
     }
-    if (incoming.block1) options.push(blockOption(OptionNumber.BLOCK1, { ...incoming.block1, more: false }));
-    this.#send(incoming, { code: spec.code, options, payload });
+    this.#sendFinal(incoming, { code: spec.code, options, payload }, true);
+  }
+
+  /** No longer waits for its answer. */
+  #settle(incoming: Incoming): void {
+    this.#pending.delete(incoming.id);
+    incoming.state.pending--;
+    incoming.timer = clearTimer(this.#context, incoming.timer);
+  }
+
+  /** The answer to a whole request names the last block of its body (RFC 7959 2.3). */
+  #sendFinal(incoming: Incoming, answer: Answer, final: boolean): void {
+    const { block1 } = incoming;
+    if (!block1 || !final) this.#send(incoming, answer);
+    else this.#send(incoming, { ...answer, options: [...answer.options, blockOption(OptionNumber.BLOCK1, { ...block1, more: false })] });
   }
 
   /** The handler is slow: acknowledge, so that the peer stops retransmitting (RFC 7252 5.2.2). */
@@ -165,15 +229,16 @@ export class IncomingRequests {
   }
 
   /** Frees what belongs to one peer. */
-  gone(state: PeerState): void {
-    for (const [key, upload] of state.uploads ?? []) dropUpload(this.#context, state, key, upload);
-    for (const [key, served] of state.served ?? []) dropServed(this.#context, state, key, served);
+  gone(state: PeerState, why: Failure): void {
+    for (const [key, upload] of state.uploads ?? []) dropUpload(this.#context, state, key, upload, why);
+    for (const [key, served] of state.served ?? []) dropServed(this.#context, state, key, served, why);
     if (state.pending === 0) return;
     for (const incoming of this.#pending.values()) {
       if (incoming.state !== state) continue;
-      incoming.timer = clearTimer(this.#context, incoming.timer);
-      this.#pending.delete(incoming.id);
-      state.pending--;
+      this.#settle(incoming);
+      const { waiting } = incoming;
+      incoming.waiting = null;
+      if (waiting?.kind === 'first' && waiting.job.kind === 'read') this.#context.sink.bodyEnd(waiting.job.source, why);
     }
   }
 
@@ -217,15 +282,6 @@ export class IncomingRequests {
   #answerNow(state: PeerState, message: Message, size: number, answer: Answer): void {
     const seen = remember(this.#context, state, message.mid, fingerprint(message, size), null);
     this.#reply(state, message, size, seen, answer);
-  }
-
-  /** What a block of an unfinished body is answered (RFC 7959 2.3, 2.9). */
-  #blockAnswer(code: number, block: Block): Answer {
-    const { blockSize, maxBody } = this.#context.params;
-    const options: Option[] = [];
-    if (code === Code.CONTINUE) options.push(blockOption(OptionNumber.BLOCK1, { ...block, size: Math.min(block.size, blockSize) }));
-    if (code === Code.REQUEST_ENTITY_TOO_LARGE) options.push(uintOption(OptionNumber.SIZE1, maxBody));
-    return { code, options, payload: EMPTY };
   }
 }
 

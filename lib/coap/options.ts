@@ -128,6 +128,9 @@ function text(value: Uint8Array): string {
   return Buffer.isBuffer(value) ? value.toString('utf8') : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
 }
 
+/** RFC 7959 2.2: block numbers have 20 bits. */
+export const MAX_BLOCKS = 0x10_0000;
+
 /** A Block1 or Block2 option (RFC 7959 2.2): number, more, size in bytes. */
 export interface Block {
   readonly num: number;

@@ -1,10 +1,7 @@
 import { Code, isSuccess } from './codes';
-import { failure, mayRestart, type Exchange, type Failure } from './exchange';
-import type { Block } from './options';
-import type { IncomingResponse } from './types';
-
-/** RFC 7959 2.2: block numbers have 20 bits. */
-const MAX_BLOCKS = 0x10_0000;
+import { bodyLength, failure, mayRestart, type Exchange } from './exchange';
+import { MAX_BLOCKS, type Block } from './options';
+import type { Failure, IncomingResponse } from './types';
 
 /**
  * Our side of a body sent by Block1 (RFC 7959 2.3, 2.5): what follows an answer. `send` means the next block, or the
@@ -12,7 +9,7 @@ const MAX_BLOCKS = 0x10_0000;
  */
 export function advanceUpload(exchange: Exchange, response: IncomingResponse, block: Block | undefined): 'send' | 'answered' | Failure {
   const { code } = response;
-  const length = exchange.spec.payload?.length ?? 0;
+  const length = bodyLength(exchange.spec);
   // Once an answer comes in blocks, the body has been taken.
   if (exchange.first !== null)
     return code === Code.CONTINUE ? failure('protocol', '2.31 Continue in the middle of the answer') : 'answered';
@@ -29,17 +26,21 @@ export function advanceUpload(exchange: Exchange, response: IncomingResponse, bl
   if (code !== Code.CONTINUE && !(isSuccess(code) && block)) return 'answered';
   if (block && block.num !== exchange.offset / exchange.blockSize) return failure('protocol', 'the acknowledged block is not the one sent');
   exchange.offset = sent;
+  exchange.chunk = null;
   if (block && block.size < exchange.blockSize) exchange.blockSize = block.size;
-  return checkNumbers(exchange, length);
+  return checkNumbers(exchange) ?? 'send';
 }
 
 function restart(exchange: Exchange, blockSize: number): 'send' | Failure {
   exchange.blockSize = blockSize;
   exchange.offset = 0;
-  return checkNumbers(exchange, exchange.spec.payload?.length ?? 0);
+  exchange.chunk = null;
+  return checkNumbers(exchange) ?? 'send';
 }
 
-function checkNumbers(exchange: Exchange, length: number): 'send' | Failure {
-  if (length <= exchange.blockSize * MAX_BLOCKS) return 'send';
-  return failure('too-large', `${length} bytes do not fit into blocks of ${exchange.blockSize} bytes`);
+/** Why a body cannot go in blocks of this size, if so. */
+export function checkNumbers({ spec, blockSize }: Exchange): Failure | undefined {
+  const length = bodyLength(spec);
+  if (length <= blockSize * MAX_BLOCKS) return undefined;
+  return failure('too-large', `${length} bytes do not fit into blocks of ${blockSize} bytes`);
 }

@@ -19,6 +19,8 @@ export interface CoapParams {
   readonly blockSize: number;
   /** Largest body taken from a peer. */
   readonly maxBody: number;
+  /** Largest body taken block by block, held by nobody here. */
+  readonly maxStream: number;
   /** Bytes of unfinished bodies, for all peers together; every block counts for 256 bytes more than it has. */
   readonly maxBodies: number;
   /** Peers remembered at a time. */
@@ -51,6 +53,7 @@ export const DEFAULT_PARAMS: CoapParams = {
   busyDelay: 2_000,
   blockSize: 1024,
   maxBody: 1_048_576,
+  maxStream: 67_108_864,
   maxBodies: 67_108_864,
   maxPeers: 150_000,
   maxSeen: 64,
@@ -70,6 +73,7 @@ export type CoapLimits = Pick<
   | 'maxPeers'
   | 'maxQueue'
   | 'maxBody'
+  | 'maxStream'
   | 'maxBodies'
   | 'maxSeen'
   | 'maxSeenBytes'

@@ -40,6 +40,8 @@ export interface PeerState {
   exchanges: Map<string, Exchange> | null;
   /** Requests of ours that wait for their turn. */
   queue: Exchange[];
+  /** Those that wait for something else: for a busy peer, for the source or sink of a body. */
+  parked: Set<Exchange> | null;
   /** The block-wise transfer of ours under way: between its blocks unrelated requests have their turn. */
   bulk: Exchange | null;
   /** Rings when message ids are free again. */
@@ -66,6 +68,7 @@ export function newPeerState(peer: Peer, nextMid: number, now: number): PeerStat
     confirmables: null,
     exchanges: null,
     queue: [],
+    parked: null,
     bulk: null,
     midsTimer: null,
     active: 0,
@@ -77,13 +80,14 @@ export function newPeerState(peer: Peer, nextMid: number, now: number): PeerStat
   };
 }
 
-const isEmpty = (map: ReadonlyMap<unknown, unknown> | null): boolean => map === null || map.size === 0;
+const isEmpty = (map: { readonly size: number } | null): boolean => map === null || map.size === 0;
 
 /** Nothing runs and nothing is awaited; only remembered message ids may be left. */
 export function isIdle(state: PeerState): boolean {
   return (
     state.pending === 0 &&
     state.queue.length === 0 &&
+    isEmpty(state.parked) &&
     isEmpty(state.confirmables) &&
     isEmpty(state.exchanges) &&
     isEmpty(state.observations) &&

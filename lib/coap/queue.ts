@@ -1,10 +1,10 @@
-import type { Exchange } from './exchange';
+import { bodyLength, type Exchange } from './exchange';
 import type { PeerState } from './peers';
 import type { RequestSpec } from './types';
 
 /** A body of ours that needs more than one message. */
 export function isUpload({ spec, blockSize }: Exchange): boolean {
-  return (spec.payload?.length ?? 0) > blockSize;
+  return bodyLength(spec) > blockSize;
 }
 
 /**

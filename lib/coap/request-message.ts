@@ -1,5 +1,5 @@
 import { Code } from './codes';
-import type { Exchange } from './exchange';
+import { bodyLength, type Exchange } from './exchange';
 import { encodeMessage } from './message';
 import { blockOption, blockSizeFor, OptionNumber, textOption, uintOption } from './options';
 import type { CoapParams } from './params';
@@ -38,7 +38,7 @@ function requestOptions(exchange: Exchange): Option[] {
   const accept = spec.accept ?? (fetching ? exchange.first!.contentFormat : undefined);
   if (accept !== undefined) options.push(uintOption(OptionNumber.ACCEPT, accept));
   if (exchange.echo) options.push({ number: OptionNumber.ECHO, value: exchange.echo });
-  const length = spec.payload?.length ?? 0;
+  const length = bodyLength(spec);
   if (fetching) {
     const num = exchange.received / exchange.blockSize;
     options.push(blockOption(OptionNumber.BLOCK2, { num, more: false, size: exchange.blockSize }));
@@ -52,10 +52,16 @@ function requestOptions(exchange: Exchange): Option[] {
   return options;
 }
 
+/** Whether the next message needs a block that is still to be read. */
+export function needsRead({ spec, first, chunk }: Exchange): boolean {
+  return spec.body !== undefined && chunk === null && first === null && spec.body.size > 0;
+}
+
 function requestPayload(exchange: Exchange, params: CoapParams): Uint8Array {
   const { spec, blockSize, offset } = exchange;
-  const payload = spec.payload ?? EMPTY;
+  // Of a body from a source, the block that is due; see `needsRead`.
+  const payload = spec.body ? (exchange.chunk ?? EMPTY) : (spec.payload ?? EMPTY);
   // A body that went in blocks is not sent again for later blocks of the answer (RFC 7959 3.3).
   if (exchange.first !== null) return offset === 0 && payload.length <= largestBlock(spec, params) ? payload : EMPTY;
-  return payload.length <= blockSize ? payload : payload.subarray(offset, offset + blockSize);
+  return spec.body || payload.length <= blockSize ? payload : payload.subarray(offset, offset + blockSize);
 }

@@ -20,6 +20,35 @@ export interface Message {
   readonly payload: Uint8Array;
 }
 
+/**
+ * A body of ours that is read block by block, e.g. from a file: never held as a whole, and shared by any number of
+ * transfers at a time.
+ */
+export interface BodySource {
+  /** Bytes in all. */
+  readonly size: number;
+  /**
+   * Exactly `length` bytes from `offset` on, now or later; the next block is asked for when the peer has this one. Earlier
+   * ones may be asked for again. What is given must not change until the next call for this transfer.
+   */
+  read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;
+  /** Called once for each transfer: it needs no more, or why it has come to nothing. */
+  end?(failure?: Failure): void;
+}
+
+/** Takes a body block by block. */
+export interface BodySink {
+  /** Largest body taken, bytes; default the parameter `maxStream`. */
+  readonly maxBody?: number;
+  /**
+   * The next bytes, from `offset` on; the peer is asked for more when this is done. `data` is the sink's to keep. Offset 0
+   * again: the peer begins anew, and what came before is void.
+   */
+  write(data: Uint8Array, offset: number): void | Promise<void>;
+  /** Called once for each transfer: the body is whole, or why it never will be. */
+  end?(failure?: Failure): void;
+}
+
 /** What a handler gets: a whole request (block-wise transfers put together). Plain data. */
 export interface IncomingRequest {
   /** Names the exchange for `respond`. */
@@ -34,13 +63,20 @@ export interface IncomingRequest {
   readonly accept: number | undefined;
   readonly options: readonly Option[];
   readonly payload: Uint8Array;
+  /** The sink that has taken the body; `payload` is empty then. */
+  readonly body?: BodySink;
 }
+
+/** What is known of a request when the first block of its body is there. */
+export type RequestHead = Omit<IncomingRequest, 'id' | 'payload' | 'body'>;
 
 /** What a handler answers. */
 export interface ResponseSpec {
   readonly code: number;
   readonly contentFormat?: number;
   readonly payload?: Uint8Array;
+  /** Instead of `payload`: read as the peer asks for it. */
+  readonly body?: BodySource;
   /** Further options, e.g. Location-Path, Max-Age. */
   readonly options?: readonly Option[];
 }
@@ -53,6 +89,10 @@ export interface RequestSpec {
   readonly contentFormat?: number;
   readonly accept?: number;
   readonly payload?: Uint8Array;
+  /** Instead of `payload`: read as the peer takes it. */
+  readonly body?: BodySource;
+  /** Takes the body of a successful answer as it comes; the outcome has none then. */
+  readonly sink?: BodySink;
   readonly options?: readonly Option[];
   /** 0 registers an observation, 1 cancels one (RFC 7641 2). */
   readonly observe?: 0 | 1;
@@ -62,7 +102,7 @@ export interface RequestSpec {
   readonly confirmable?: boolean;
   /** How long the request may take in all, waiting for its turn included, ms. */
   readonly timeout?: number;
-  /** Largest body taken, bytes. */
+  /** Largest body of an answer, bytes. */
   readonly maxBody?: number;
   /** Largest block, bytes: 16, 32, ... 1024. */
   readonly blockSize?: number;
@@ -100,7 +140,15 @@ export type FailureReason =
   /** The peer broke the protocol, e.g. blocks that do not fit together. */
   | 'protocol'
   /** Too many requests wait for this peer or in all. */
-  | 'busy';
+  | 'busy'
+  /** The source or the sink of a body failed, or was not ready in time. */
+  | 'stream';
+
+/** Why something ended without what was wanted of it. */
+export interface Failure {
+  readonly reason: FailureReason;
+  readonly detail: string;
+}
 
 /** A notification, the loss of one, or the end of an observation. Plain data; the token names the observation together with the peer. */
 export type ObservationReport =

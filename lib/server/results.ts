@@ -28,6 +28,8 @@ export const FAILURES: Record<FailureReason, FailureCode> = {
   'too-large': 'TOO_LARGE',
   protocol: 'BAD_RESPONSE',
   busy: 'BUSY',
+  // Our own side gave it up; commands have no streamed bodies.
+  stream: 'CANCELLED',
 };
 
 /** Bytes of a device's diagnostic text that are passed on. */

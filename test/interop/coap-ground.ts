@@ -1,9 +1,12 @@
 /** A CoAP endpoint of ours on real sockets, and the resources that foreign CoAP clients are sent to. */
+import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Code } from '../../lib/coap/codes';
 import { CoapEndpoint } from '../../lib/coap/endpoint';
 import { OptionNumber, uintOption } from '../../lib/coap/options';
 import type { CoapParams } from '../../lib/coap/params';
-import type { IncomingRequest, IncomingResponse, ObservationReport, RequestSpec } from '../../lib/coap/types';
+import type { BodySink, BodySource, IncomingRequest, IncomingResponse, ObservationReport, RequestSpec } from '../../lib/coap/types';
 import { createRealClock } from '../../lib/transport/clock';
 import { Driver } from '../../lib/transport/driver';
 import type { Peer } from '../../lib/transport/types';
@@ -32,6 +35,7 @@ const unlimited: Partial<CoapParams> = { sourceRate: 0, addressRate: 0 };
 /**
  * Opens an endpoint on a free port of all addresses, IPv4 and IPv6. It serves:
  * `/hello` (GET: "hello"), `/store/...` (PUT, GET, DELETE: keeps bodies), `/echo` (POST: gives the body back),
+ * `/file` (PUT, GET: keeps one body, which comes and goes block by block, by way of a file on a disk),
  * `/slow` (GET: answers only after the Empty acknowledgement), `/count` (GET with Observe: 0, then 1 and 2 as notifications).
  */
 export async function openCoapGround(params: Partial<CoapParams> = {}): Promise<CoapGround> {
@@ -44,7 +48,8 @@ export async function openCoapGround(params: Partial<CoapParams> = {}): Promise<
   const requests: IncomingRequest[] = [];
   const reports = new EventLog<ObservationReport>();
   endpoint.observeReports((report) => reports.push(report));
-  serve(endpoint, transport, requests);
+  const folder = await mkdtemp(path.join(tmpdir(), 'lwm2m-ground-'));
+  serve(endpoint, transport, requests, path.join(folder, 'file'));
   return {
     port: transport.port,
     endpoint,
@@ -62,7 +67,38 @@ export async function openCoapGround(params: Partial<CoapParams> = {}): Promise<
     close: async () => {
       endpoint.close();
       await transport.close();
+      await rm(folder, { recursive: true });
     },
+  };
+}
+
+/** A file that is written block by block. */
+export class FileSink implements BodySink {
+  readonly #name: string;
+  #file: FileHandle | undefined;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  async write(data: Uint8Array, offset: number): Promise<void> {
+    this.#file ??= await open(this.#name, 'w');
+    await this.#file.write(data, 0, data.length, offset);
+  }
+
+  end(): void {
+    void this.#file?.close();
+  }
+}
+
+/** A file that is read block by block. */
+export async function fileSource(name: string): Promise<BodySource> {
+  const file = await open(name, 'r');
+  const { size } = await file.stat();
+  return {
+    size,
+    read: async (offset, length) => (await file.read(Buffer.alloc(length), 0, length, offset)).buffer,
+    end: () => void file.close(),
   };
 }
 
@@ -79,7 +115,7 @@ class CountingTransport extends UdpTransport {
   }
 }
 
-function serve(endpoint: CoapEndpoint, transport: CountingTransport, requests: IncomingRequest[]): void {
+function serve(endpoint: CoapEndpoint, transport: CountingTransport, requests: IncomingRequest[], file: string): void {
   const bodies = new Map<string, Uint8Array>();
   const { GET, POST, PUT, DELETE } = Code;
   const route = (segment: string, methods: readonly number[], handle: (request: IncomingRequest) => void): void => {
@@ -91,8 +127,8 @@ function serve(endpoint: CoapEndpoint, transport: CountingTransport, requests: I
   };
   route('hello', [GET], ({ id }) => endpoint.respond(id, { code: Code.CONTENT, contentFormat: 0, payload: Buffer.from('hello') }));
   route('echo', [POST], ({ id, payload }) => endpoint.respond(id, { code: Code.CHANGED, payload }));
-  route('store', [GET, PUT, DELETE], ({ id, code, path, payload }) => {
-    const name = path.join('/');
+  route('store', [GET, PUT, DELETE], ({ id, code, path: segments, payload }) => {
+    const name = segments.join('/');
     const kept = bodies.get(name);
     if (code === PUT) {
       bodies.set(name, payload);
@@ -104,6 +140,19 @@ function serve(endpoint: CoapEndpoint, transport: CountingTransport, requests: I
       endpoint.respond(id, kept ? { code: Code.CONTENT, payload: kept } : { code: Code.NOT_FOUND });
     }
   });
+  endpoint.route(
+    'file',
+    {
+      methods: [GET, PUT],
+      accept: () => new FileSink(file),
+      handle: (request) => {
+        requests.push(request);
+        if (request.code === PUT) endpoint.respond(request.id, { code: Code.CHANGED });
+        else void fileSource(file).then((body) => endpoint.respond(request.id, { code: Code.CONTENT, body }));
+      },
+    },
+    'interop',
+  );
   route('slow', [GET], ({ id }) => {
     transport.onEmptyAck = () => {
       transport.onEmptyAck = undefined;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Code } from '../../lib/coap/codes';
 import { codeText } from '../support/coap-message';
-import { openCoapGround, type CoapGround } from './coap-ground';
+import { FileSink, fileSource, openCoapGround, type CoapGround } from './coap-ground';
 import { coapClient, libcoapMissing, startCoapServer, type CoapServer } from './libcoap';
 import { skipWithout } from './suite';
 
@@ -105,6 +105,19 @@ for (const { family, address, host } of hosts) {
       it(`20 000 bytes both ways in blocks of ${block}`, () => thereAndBack(20_000, block));
     }
 
+    it('1 MiB block by block into a file, and from there', async () => {
+      const sent = path.join(folder, 'sent');
+      const got = path.join(folder, 'got');
+      const body = randomBytes(MIB);
+      await writeFile(sent, body);
+      await coapClient('-m', 'put', '-b', '1024', '-f', sent, uri('/file'));
+      const put = ground.requests.at(-1);
+      assert.ok(put?.body && put.payload.length === 0);
+      await coapClient('-m', 'get', '-b', '1024', '-o', got, uri('/file'));
+      assert.ok(body.equals(await readFile(got)), 'what was got is what was put');
+      await rm(got);
+    });
+
     it('1 MiB both ways in blocks of 1024', () => thereAndBack(MIB, 1024));
     it('1 MiB both ways in blocks of 128', () => thereAndBack(MIB, 128));
   });
@@ -193,5 +206,20 @@ for (const { family, address, host } of hosts) {
         assert.equal(codeText((await ask(there(), { ...at, code: Code.GET })).code), '4.04');
       });
     }
+
+    it('PUT and GET of 1 MiB, from a file and into one', async () => {
+      const folder = await mkdtemp(path.join(tmpdir(), 'lwm2m-libcoap-'));
+      cleanUp.push(() => rm(folder, { recursive: true }));
+      const [sent, got] = [path.join(folder, 'sent'), path.join(folder, 'got')];
+      const body = randomBytes(MIB);
+      await writeFile(sent, body);
+      const at = { path: ['made-from-a-file'] };
+      const put = await ask(there(), { ...at, code: Code.PUT, contentFormat: 42, body: await fileSource(sent) });
+      assert.equal(codeText(put.code), '2.01');
+      const answer = await ask(there(), { ...at, code: Code.GET, sink: new FileSink(got) });
+      assert.equal(answer.payload.length, 0);
+      assert.ok(body.equals(await readFile(got)), 'what was got is what was put');
+      await ask(there(), { ...at, code: Code.DELETE });
+    });
   });
 }

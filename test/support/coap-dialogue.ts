@@ -12,9 +12,10 @@
  * the body `body(n)`. What a message of ours has beyond what is expected is a failure, apart from mid and token.
  */
 import assert from 'node:assert/strict';
+import { runBodyJob } from '../../lib/coap/body-job';
 import { CoapCore } from '../../lib/coap/core';
 import type { CoapParams } from '../../lib/coap/params';
-import type { IncomingRequest, ObservationReport, Outcome, RequestSpec, ResponseSpec } from '../../lib/coap/types';
+import type { BodySink, IncomingRequest, ObservationReport, Outcome, RequestHead, RequestSpec, ResponseSpec } from '../../lib/coap/types';
 import type { Peer, Transport } from '../../lib/transport/types';
 import * as coap from './coap-message';
 
@@ -44,6 +45,8 @@ export interface DialogueOptions {
   readonly bytes?: (count: number) => Uint8Array;
   /** Called for each request; without it requests wait for `respond`. */
   readonly onRequest?: (request: IncomingRequest, dialogue: Dialogue) => void;
+  /** Where bodies in blocks go; without it they are put together. */
+  readonly accept?: (head: RequestHead) => BodySink | number | undefined;
 }
 
 interface Sent {
@@ -93,6 +96,9 @@ export class Dialogue {
           this.onOutcome?.(id, outcome);
         },
         observation: (report) => this.reports.push(report),
+        accept: (head) => options.accept?.(head),
+        body: (job) => runBodyJob(job, (done, result) => this.core.bodyDone(done, result, this.now)),
+        bodyEnd: (ended, why) => ended.end?.(why),
       },
     });
   }

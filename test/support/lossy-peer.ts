@@ -6,6 +6,7 @@ import type { Address, VirtualHost, VirtualNetwork } from './virtual-network';
 /** RFC 7252 4.8. */
 const ACK_TIMEOUT = 2_000;
 const MAX_RETRANSMIT = 4;
+const EXCHANGE_LIFETIME = 247_000;
 /** How long a late answer takes: longer than any engine waits with its acknowledgement. */
 export const LATE = 1_000;
 /** How long a client waits for what was acknowledged, ms. */
@@ -32,12 +33,12 @@ interface Asked {
 export class LossyPeer {
   /** What was executed, once for each time: the payload as text. */
   readonly executed: string[] = [];
-  /** What was last put together from blocks, or is to be fetched. */
-  body: Buffer = Buffer.alloc(0);
+  readonly #parts: Buffer[] = [];
+  #length = 0;
   retransmissions = 0;
   readonly #options: LossyPeerOptions;
   readonly #host: VirtualHost;
-  readonly #answers = new Map<number, Buffer>();
+  readonly #answers = new Map<number, { readonly bytes: Buffer; readonly until: number }>();
   readonly #sending = new Map<number, () => void>();
   readonly #asked = new Map<string, Asked>();
   #mid: number;
@@ -47,6 +48,12 @@ export class LossyPeer {
     this.#options = options;
     this.#mid = options.random.int(0x10000);
     this.#host = options.network.host(options.at, (data) => this.#receive(coap.decodeMessage(data)));
+  }
+
+  /** What was last put together from blocks, or is to be fetched. */
+  get body(): Buffer {
+    if (this.#parts.length > 1) this.#parts.splice(0, Infinity, Buffer.concat(this.#parts));
+    return this.#parts[0] ?? Buffer.alloc(0);
   }
 
   /** Sends a Confirmable request; `done` gets the answer, or undefined when none came in time. */
@@ -101,18 +108,22 @@ export class LossyPeer {
 
   #serve(message: coap.CoapMessage): void {
     const known = this.#answers.get(message.mid);
-    if (known) {
-      this.#host.send(known, this.#options.server);
+    if (known && known.until > this.#options.clock.now()) {
+      this.#host.send(known.bytes, this.#options.server);
       return;
     }
     const { mid, token, payload } = message;
     if (coap.uriPath(message) === '/late') {
       this.executed.push(payload.toString());
       this.#options.clock.after(LATE, () => this.#confirmable({ code: coap.code('2.04'), token, payload, options: [] }));
-      this.#answers.set(mid, this.#send({ type: coap.ACK, code: 0, mid }));
+      this.#answered(mid, this.#send({ type: coap.ACK, code: 0, mid }));
       return;
     }
-    this.#answers.set(mid, this.#send({ type: coap.ACK, mid, token, ...this.#execute(message) }));
+    this.#answered(mid, this.#send({ type: coap.ACK, mid, token, ...this.#execute(message) }));
+  }
+
+  #answered(mid: number, bytes: Buffer): void {
+    this.#answers.set(mid, { bytes, until: this.#options.clock.now() + EXCHANGE_LIFETIME });
   }
 
   #execute(message: coap.CoapMessage): Pick<coap.CoapMessage, 'code' | 'options' | 'payload'> {
@@ -129,9 +140,13 @@ export class LossyPeer {
     }
     const block = coap.block(message, Block1) ?? { num: 0, more: false, size: 1024 };
     const options = [coap.blockOption(Block1, block)];
-    const before = block.num === 0 ? Buffer.alloc(0) : this.body;
-    if (before.length !== block.num * block.size) return { code: coap.code('4.08'), options, payload: Buffer.alloc(0) };
-    this.body = Buffer.concat([before, message.payload]);
+    if (block.num === 0) {
+      this.#parts.length = 0;
+      this.#length = 0;
+    }
+    if (this.#length !== block.num * block.size) return { code: coap.code('4.08'), options, payload: Buffer.alloc(0) };
+    this.#parts.push(message.payload);
+    this.#length += message.payload.length;
     return { code: coap.code(block.more ? '2.31' : '2.04'), options, payload: Buffer.alloc(0) };
   }
 
