@@ -22,6 +22,8 @@ export interface CoapSink {
   observation(report: ObservationReport): void;
   /** Where the body of a request is to go block by block; undefined to have it as a whole, or the error code to answer. */
   accept(head: RequestHead): BodySink | number | undefined;
+  /** A peer observes no more what it did by the request of this id, at this path. */
+  unobserved(id: number, path: readonly string[], why: Failure): void;
   /** To be done by the source or the sink of a body; `bodyDone` is called with the result, within this call or later. */
   body(job: BodyJob): void;
   /** A transfer needs this source or sink no more; `failure` when it has come to nothing. */
@@ -76,6 +78,8 @@ export interface CoapSizes {
   readonly bodyBytes: number;
   readonly seenBytes: number;
   readonly timers: number;
+  /** Observations of our resources by peers. */
+  readonly observers: number;
 }
 
 export function newCounters(): CoapCounters {

@@ -10,6 +10,7 @@ import type { Upload } from './incoming-body';
 import { dropUpload } from './incoming-body';
 import { isFormatError, parseMessage } from './message';
 import { Observations, type LastNotification } from './observe';
+import { Observers } from './observers';
 import { OutgoingRequests } from './outgoing';
 import { completeParams, type CoapParams } from './params';
 import { newPeerState, PeerTable, type PeerState, type Standing } from './peers';
@@ -18,7 +19,7 @@ import { Replies } from './replies';
 import { retransmit, sendReset, settleConfirmable } from './reliability';
 import { dropServed } from './served-body';
 import { tokenKey } from './tokens';
-import { Type, type Failure, type RequestSpec, type ResponseSpec } from './types';
+import { Type, type Failure, type Notification, type RequestSpec, type ResponseSpec } from './types';
 
 const TIMED_OUT = failure('no-response', 'the peer does not go on');
 
@@ -39,6 +40,7 @@ export class CoapCore implements Core {
   readonly #incoming: IncomingRequests;
   readonly #outgoing: OutgoingRequests;
   readonly #observations: Observations;
+  readonly #observers: Observers;
   readonly #replies: Replies;
 
   constructor(options: CoapCoreOptions) {
@@ -67,8 +69,9 @@ export class CoapCore implements Core {
       abandon: (exchange) => this.#outgoing.abandon(exchange),
     });
     this.#outgoing = new OutgoingRequests(this.#context, this.#observations);
-    this.#incoming = new IncomingRequests(this.#context);
-    this.#replies = new Replies(this.#context, this.#outgoing, this.#observations);
+    this.#observers = new Observers(this.#context);
+    this.#incoming = new IncomingRequests(this.#context, this.#observers);
+    this.#replies = new Replies(this.#context, this.#outgoing, this.#observations, this.#observers);
   }
 
   get counters(): Readonly<CoapCounters> {
@@ -78,7 +81,14 @@ export class CoapCore implements Core {
   /** What is held right now: peers, requests of ours, bytes of unfinished bodies, things that wait for a time. */
   sizes(): CoapSizes {
     const { peers, bodyBytes, deadlines } = this.#context;
-    return { peers: peers.size, exchanges: this.#outgoing.size, bodyBytes, seenBytes: peers.seenBytes, timers: deadlines.size };
+    return {
+      peers: peers.size,
+      exchanges: this.#outgoing.size,
+      bodyBytes,
+      seenBytes: peers.seenBytes,
+      timers: deadlines.size,
+      observers: this.#observers.size,
+    };
   }
 
   /** One datagram. What cannot be parsed leaves no state behind. */
@@ -129,6 +139,12 @@ export class CoapCore implements Core {
     this.#context.now = now;
     if (job.side === 'outgoing') this.#outgoing.bodyDone(job, result);
     else this.#incoming.bodyDone(job, result);
+  }
+
+  /** Tells an observer of a resource of ours the new state; false when there is none of this name any more. */
+  notify(id: number, notification: Notification, now: number): boolean {
+    this.#context.now = now;
+    return this.#observers.notify(id, notification);
   }
 
   cancel(id: number, now: number): void {
@@ -210,7 +226,9 @@ export class CoapCore implements Core {
     switch (timer.kind) {
       case 'retransmit': {
         const { confirmable } = timer;
-        if (retransmit(this.#context, confirmable) && confirmable.exchange) this.#outgoing.undelivered(confirmable.exchange);
+        if (!retransmit(this.#context, confirmable)) return;
+        if (confirmable.exchange) this.#outgoing.undelivered(confirmable.exchange);
+        else this.#observers.undelivered(confirmable);
         return;
       }
       case 'late-ack':
@@ -254,6 +272,7 @@ export class CoapCore implements Core {
   }
 
   #abandon(state: PeerState, why: Failure): void {
+    this.#observers.gone(state, why);
     for (const confirmable of [...(state.confirmables?.values() ?? [])]) settleConfirmable(this.#context, confirmable);
     this.#incoming.gone(state, why);
   }

@@ -8,7 +8,17 @@ import { CoapCore } from './core';
 import type { LastNotification } from './observe';
 import type { CoapParams } from './params';
 import type { Standing } from './peers';
-import type { BodySink, IncomingRequest, ObservationReport, Outcome, RequestHead, RequestSpec, ResponseSpec } from './types';
+import type {
+  BodySink,
+  Failure,
+  IncomingRequest,
+  Notification,
+  ObservationReport,
+  Outcome,
+  RequestHead,
+  RequestSpec,
+  ResponseSpec,
+} from './types';
 
 /** Serves all paths below one first segment. Answers, now or later, with `endpoint.respond(request.id, ...)`. */
 export interface Resource {
@@ -18,6 +28,8 @@ export interface Resource {
    * it, or undefined to have it as a whole. `handle` comes when all of it was taken. Without this, bodies come as a whole.
    */
   accept?(head: RequestHead): BodySink | number | undefined;
+  /** The observation that this request began is over, and why; not called for one that an error notification ended. */
+  unobserved?(id: number, why: Failure): void;
   /** Request codes it knows; others are answered 4.05. */
   readonly methods: readonly number[];
 }
@@ -139,6 +151,16 @@ export class CoapEndpoint implements TransportSink {
     this.#driver.changed();
   }
 
+  /**
+   * Tells an observer the new state of what it observes by the request of this id, which was answered with `observe`.
+   * Returns false when it observes no more.
+   */
+  notify(id: number, notification: Notification): boolean {
+    const known = this.#core.notify(id, notification, this.#driver.clock.now());
+    this.#driver.changed();
+    return known;
+  }
+
   forgetObservation(peer: Peer, token: Uint8Array): boolean {
     const known = this.#core.forgetObservation(peer, token, this.#driver.clock.now());
     this.#driver.changed();
@@ -226,6 +248,7 @@ export class CoapEndpoint implements TransportSink {
         return Code.INTERNAL_SERVER_ERROR;
       }
     },
+    unobserved: (id, path, why) => this.#guard(() => this.#resources.get(path[0] ?? '')?.resource.unobserved?.(id, why)),
     body: (job) => runBodyJob(job, this.#bodyDone),
     bodyEnd: (body, failure) => this.#guard(() => body.end?.(failure)),
     observation: (report) => {

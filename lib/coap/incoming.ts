@@ -2,12 +2,13 @@ import type { Deadline } from '../transport/deadlines';
 import type { Peer } from '../transport/types';
 import { cutText, isLimited, shorten } from './answer-size';
 import { jobError, type BodyJob, type BodyResult } from './body-job';
-import { Code } from './codes';
+import { Code, isSuccess } from './codes';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
 import { assemble, dropUpload, transferKey, type Content, type SinkBlock } from './incoming-body';
 import { afterJob, blockAnswer, readFirst, readLater, requestHead, writeBlock, type Waiting } from './incoming-stream';
 import { encodeEmpty, encodeMessage } from './message';
 import { blockOption, findBlock, findOption, findTexts, findUint, OptionNumber, recognise, uintOption, type Block } from './options';
+import type { Observers } from './observers';
 import type { PeerState, Seen } from './peers';
 import { findSeen, fingerprint, keepReply, remember, sendConfirmable, takeMid } from './reliability';
 import { dropServed, keepServed, servedBlock, type Answer, type SourceBlock } from './served-body';
@@ -40,11 +41,13 @@ const NONE: readonly Option[] = [];
 /** Server side of the engine: from a request on the wire to the handler, and from its answer to the wire. */
 export class IncomingRequests {
   readonly #context: CoapContext;
+  readonly #observers: Observers;
   readonly #pending = new Map<number, Incoming>();
   #nextId = 1;
 
-  constructor(context: CoapContext) {
+  constructor(context: CoapContext, observers: Observers) {
     this.#context = context;
+    this.#observers = observers;
   }
 
   /** One request message. What is refused before it reaches a handler leaves no state behind. */
@@ -119,6 +122,7 @@ export class IncomingRequests {
     };
     this.#pending.set(incoming.id, incoming);
     state.pending++;
+    if (state.observers) this.#observers.deregister(state, message);
     if (served) this.#await(incoming, readLater(incoming, served));
     else if (written) this.#await(incoming, writeBlock(incoming, written, message.payload));
     else this.#handOver(incoming, path, content);
@@ -195,6 +199,7 @@ export class IncomingRequests {
       return;
     }
     this.#settle(incoming);
+    const observe = spec.observe && isSuccess(spec.code) ? this.#observers.register(incoming) : undefined;
     let payload = spec.payload ?? EMPTY;
     if (payload.length > incoming.size && isLimited(state, spec.code)) payload = cutText(payload, incoming.size);
     if (payload.length > incoming.blockSize) {
@@ -204,6 +209,7 @@ export class IncomingRequests {
       options.push(blockOption(OptionNumber.BLOCK2, block), uintOption(OptionNumber.SIZE2, payload.length));
       payload = payload.subarray(0, incoming.blockSize);
     }
+    if (observe !== undefined) options.push(uintOption(OptionNumber.OBSERVE, observe));
     this.#sendFinal(incoming, { code: spec.code, options, payload }, true);
   }
 

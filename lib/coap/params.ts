@@ -31,6 +31,8 @@ export interface CoapParams {
   readonly maxQueue: number;
   /** Unfinished uploads and unfetched large answers per peer, each. */
   readonly maxTransfers: number;
+  /** Observations of our resources per peer. */
+  readonly maxObservers: number;
   /** Bytes of remembered message ids and their answers, for all peers together. */
   readonly maxSeenBytes: number;
   /** Datagrams per second of one unproven address and port, and how many at once; a rate of 0 sets no limit. */
@@ -59,6 +61,7 @@ export const DEFAULT_PARAMS: CoapParams = {
   maxSeen: 64,
   maxQueue: 1_000,
   maxTransfers: 4,
+  maxObservers: 16,
   maxSeenBytes: 134_217_728,
   // A device registers with a handful of datagrams; a thousand behind one NAT do so at once after a power cut.
   sourceRate: 50,

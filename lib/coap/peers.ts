@@ -4,6 +4,7 @@ import type { Timer } from './context';
 import type { Exchange } from './exchange';
 import type { Upload } from './incoming-body';
 import type { ObservedToken } from './observe';
+import type { Observer } from './observers';
 import type { Confirmable } from './reliability';
 import type { Served } from './served-body';
 
@@ -49,6 +50,8 @@ export interface PeerState {
   /** How many of `exchanges` hold an NSTART slot. */
   active: number;
   observations: Map<string, ObservedToken> | null;
+  /** Who there observes resources of ours, by token. */
+  observers: Map<string, Observer> | null;
   uploads: Map<string, Upload> | null;
   served: Map<string, Served> | null;
   older: PeerState | null;
@@ -73,6 +76,7 @@ export function newPeerState(peer: Peer, nextMid: number, now: number): PeerStat
     midsTimer: null,
     active: 0,
     observations: null,
+    observers: null,
     uploads: null,
     served: null,
     older: null,
@@ -91,6 +95,7 @@ export function isIdle(state: PeerState): boolean {
     isEmpty(state.confirmables) &&
     isEmpty(state.exchanges) &&
     isEmpty(state.observations) &&
+    isEmpty(state.observers) &&
     isEmpty(state.uploads) &&
     isEmpty(state.served)
   );

@@ -4,6 +4,7 @@ import { transmit, type CoapContext } from './context';
 import { toResponse } from './exchange';
 import { encodeEmpty } from './message';
 import type { Observations } from './observe';
+import type { Observers } from './observers';
 import { recognise } from './options';
 import type { OutgoingRequests } from './outgoing';
 import { findSeen, fingerprint, remember, sendReset, settleConfirmable } from './reliability';
@@ -15,18 +16,25 @@ export class Replies {
   readonly #context: CoapContext;
   readonly #outgoing: OutgoingRequests;
   readonly #observations: Observations;
+  readonly #observers: Observers;
 
-  constructor(context: CoapContext, outgoing: OutgoingRequests, observations: Observations) {
+  constructor(context: CoapContext, outgoing: OutgoingRequests, observations: Observations, observers: Observers) {
     this.#context = context;
     this.#outgoing = outgoing;
     this.#observations = observations;
+    this.#observers = observers;
   }
 
   /** ACK or RST: matches on message id and peer (RFC 7252 4.2); nothing is ever sent in answer. */
   acknowledgement(message: Message, peer: Peer): void {
     const { counters, peers, now } = this.#context;
-    const confirmable = peers.find(peer.key)?.confirmables?.get(message.mid);
+    const state = peers.find(peer.key);
+    const confirmable = state?.confirmables?.get(message.mid);
     if (!confirmable) {
+      if (state?.observers && message.type === Type.RST && message.code === 0 && this.#observers.resetMid(state, message.mid)) {
+        counters.resetsReceived++;
+        return;
+      }
       counters.unmatched++;
       return;
     }
@@ -37,11 +45,13 @@ export class Replies {
       counters.resetsReceived++;
       settleConfirmable(this.#context, confirmable);
       if (exchange) this.#outgoing.reset(exchange);
+      else this.#observers.reset(confirmable);
       return;
     }
     if (message.code === 0) {
       settleConfirmable(this.#context, confirmable);
       if (exchange) this.#outgoing.acknowledged(exchange);
+      else this.#observers.acknowledged(confirmable);
       return;
     }
     if (!exchange || !isResponse(message.code) || tokenKey(message.token) !== exchange.key) {

@@ -79,6 +79,14 @@ export interface ResponseSpec {
   readonly body?: BodySource;
   /** Further options, e.g. Location-Path, Max-Age. */
   readonly options?: readonly Option[];
+  /** Grants the observation that the request asks for: `notify` with the request's id from now on (RFC 7641 4.1). */
+  readonly observe?: boolean;
+}
+
+/** What an observer of a resource of ours is told (RFC 7641 4.2). */
+export interface Notification extends Omit<ResponseSpec, 'observe' | 'body'> {
+  /** Default true. At least one a day is. */
+  readonly confirmable?: boolean;
 }
 
 /** A request of ours. Block-wise transfer, tokens, message ids and retransmission are the engine's business. */

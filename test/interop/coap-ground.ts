@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Code } from '../../lib/coap/codes';
 import { CoapEndpoint } from '../../lib/coap/endpoint';
-import { OptionNumber, uintOption } from '../../lib/coap/options';
+import { OptionNumber } from '../../lib/coap/options';
 import type { CoapParams } from '../../lib/coap/params';
 import type { BodySink, BodySource, IncomingRequest, IncomingResponse, ObservationReport, RequestSpec } from '../../lib/coap/types';
 import { createRealClock } from '../../lib/transport/clock';
 import { Driver } from '../../lib/transport/driver';
 import type { Peer } from '../../lib/transport/types';
 import { UdpTransport } from '../../lib/transport/udp';
-import * as coap from '../support/coap-message';
 import { EventLog } from './event-log';
 
 export interface CoapGround {
@@ -159,25 +158,15 @@ function serve(endpoint: CoapEndpoint, transport: CountingTransport, requests: I
       endpoint.respond(id, { code: Code.CONTENT, payload: Buffer.from('at last') });
     };
   });
-  route('count', [GET], ({ id, token, options, peer }) => {
+  route('count', [GET], ({ id, options }) => {
     const wanted = options.find(({ number }) => number === OptionNumber.OBSERVE);
     if (!wanted || wanted.value.length > 0) {
       endpoint.respond(id, { code: Code.CONTENT, payload: Buffer.from('done') });
       return;
     }
-    endpoint.respond(id, { code: Code.CONTENT, options: [uintOption(OptionNumber.OBSERVE, 1)], payload: Buffer.from('0') });
-    // An LwM2M server has no observers, and the engine no call for them: these two are made by hand.
-    for (const value of [1, 2]) transport.send(notification(token, value), peer);
-  });
-}
-
-function notification(token: Uint8Array, value: number): Buffer {
-  return coap.encodeMessage({
-    type: coap.NON,
-    code: coap.code('2.05'),
-    mid: 60_000 + value,
-    token: Buffer.from(token),
-    options: [coap.uintOption(coap.OptionNumber.Observe, 1 + value)],
-    payload: Buffer.from(String(value)),
+    endpoint.respond(id, { code: Code.CONTENT, observe: true, payload: Buffer.from('0') });
+    for (const value of [1, 2]) {
+      endpoint.notify(id, { code: Code.CONTENT, payload: Buffer.from(String(value)), confirmable: value !== 1 });
+    }
   });
 }

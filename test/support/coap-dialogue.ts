@@ -67,6 +67,8 @@ export class Dialogue {
   readonly requests: IncomingRequest[] = [];
   readonly outcomes: { readonly id: number; readonly outcome: Outcome }[] = [];
   readonly reports: ObservationReport[] = [];
+  /** Ends of observations of our resources: id, path, reason. */
+  readonly unobserved: string[] = [];
   /** Called at each outcome, from inside the engine. */
   onOutcome: ((id: number, outcome: Outcome) => void) | undefined;
   readonly #names = new Map<string, string>();
@@ -97,6 +99,7 @@ export class Dialogue {
         },
         observation: (report) => this.reports.push(report),
         accept: (head) => options.accept?.(head),
+        unobserved: (id, path, why) => this.unobserved.push(`${id} /${path.join('/')} ${why.reason}`),
         body: (job) => runBodyJob(job, (done, result) => this.core.bodyDone(done, result, this.now)),
         bodyEnd: (ended, why) => ended.end?.(why),
       },
