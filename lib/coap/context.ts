@@ -3,6 +3,7 @@ import type { Random } from '../transport/random';
 import type { Peer } from '../transport/types';
 import type { BodyJob } from './body-job';
 import type { Confirmable } from './reliability';
+import type { EchoChallenge } from './echo';
 import type { Exchange } from './exchange';
 import type { Incoming } from './incoming';
 import type { Upload } from './incoming-body';
@@ -37,6 +38,8 @@ export type Timer =
   | { readonly kind: 'exchange'; readonly exchange: Exchange }
   /** A busy peer is asked again. */
   | { readonly kind: 'retry'; readonly exchange: Exchange }
+  /** A place that an unanswered Non-confirmable request held. */
+  | { readonly kind: 'probe'; readonly state: PeerState }
   /** Message ids towards a peer are free again. */
   | { readonly kind: 'mids'; readonly state: PeerState }
   | { readonly kind: 'upload'; readonly state: PeerState; readonly key: string; readonly upload: Upload }
@@ -59,6 +62,12 @@ export interface CoapCounters {
   /** Datagrams of unproven peers above the rate of one address and port, and of one address. */
   droppedSourceRate: number;
   droppedAddressRate: number;
+  /** Requests answered 5.03 because their peer had too many under way. */
+  refusedExchanges: number;
+  /** Requests of ours not sent, because too many waited for their peer or there were too many peers. */
+  refusedRequests: number;
+  /** Requests of strangers answered with an Echo to be repeated. */
+  challenges: number;
   /** Message ids forgotten before their time, because all together were too large. */
   forgottenIds: number;
   /** Answers and requests held back, because all message ids towards a peer were in use lately. */
@@ -78,8 +87,6 @@ export interface CoapSizes {
   readonly bodyBytes: number;
   readonly seenBytes: number;
   readonly timers: number;
-  /** Observations of our resources by peers. */
-  readonly observers: number;
 }
 
 export function newCounters(): CoapCounters {
@@ -96,6 +103,9 @@ export function newCounters(): CoapCounters {
     overloaded: 0,
     droppedSourceRate: 0,
     droppedAddressRate: 0,
+    refusedExchanges: 0,
+    refusedRequests: 0,
+    challenges: 0,
     forgottenIds: 0,
     midsExhausted: 0,
     requestsReceived: 0,
@@ -115,6 +125,8 @@ export interface CoapContext {
   readonly deadlines: Deadlines<Timer>;
   readonly peers: PeerTable;
   readonly rates: RateLimits;
+  /** Undefined when strangers are not asked for one. */
+  readonly echo: EchoChallenge | undefined;
   /** Bytes held in unfinished uploads, unfetched answers and unfinished downloads. */
   bodyBytes: number;
   /** Blocks those bytes are held in: each costs memory of its own, which small blocks make the larger part. */

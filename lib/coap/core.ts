@@ -4,6 +4,7 @@ import type { Core, Peer } from '../transport/types';
 import { isRequest, isResponse } from './codes';
 import type { BodyJob, BodyResult } from './body-job';
 import { newCounters, type CoapContext, type CoapCounters, type CoapSink, type CoapSizes, type Timer } from './context';
+import { EchoChallenge } from './echo';
 import { failure } from './exchange';
 import { IncomingRequests } from './incoming';
 import type { Upload } from './incoming-body';
@@ -58,6 +59,7 @@ export class CoapCore implements Core {
         randomMid: () => Math.floor(random.float() * 0x10000),
       }),
       rates: new RateLimits(params),
+      echo: params.echoLifetime > 0 ? new EchoChallenge(random, params.echoLifetime) : undefined,
       bodyBytes: 0,
       bodyBlocks: 0,
       unprovenUploads: new Map<Upload, { state: PeerState; key: string }>(),
@@ -81,14 +83,7 @@ export class CoapCore implements Core {
   /** What is held right now: peers, requests of ours, bytes of unfinished bodies, things that wait for a time. */
   sizes(): CoapSizes {
     const { peers, bodyBytes, deadlines } = this.#context;
-    return {
-      peers: peers.size,
-      exchanges: this.#outgoing.size,
-      bodyBytes,
-      seenBytes: peers.seenBytes,
-      timers: deadlines.size,
-      observers: this.#observers.size,
-    };
+    return { peers: peers.size, exchanges: this.#outgoing.size, bodyBytes, seenBytes: peers.seenBytes, timers: deadlines.size };
   }
 
   /** One datagram. What cannot be parsed leaves no state behind. */
@@ -239,6 +234,9 @@ export class CoapCore implements Core {
         return;
       case 'retry':
         this.#outgoing.retry(timer.exchange);
+        return;
+      case 'probe':
+        this.#outgoing.probed(timer.state);
         return;
       case 'mids':
         this.#outgoing.midsReady(timer.state);

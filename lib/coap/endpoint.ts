@@ -15,6 +15,7 @@ import type {
   Notification,
   ObservationReport,
   Outcome,
+  PingResult,
   RequestHead,
   RequestSpec,
   ResponseSpec,
@@ -141,6 +142,17 @@ export class CoapEndpoint implements TransportSink {
     return id;
   }
 
+  /**
+   * Asks a peer whether it is there (RFC 7252 4.3), in its turn among the requests to it. `done` is called once, later.
+   * Returns a name for `cancel`.
+   */
+  ping(peer: Peer, done: (result: PingResult) => void): number {
+    return this.request(peer, { code: Code.EMPTY, path: [] }, (outcome) => {
+      if (outcome.kind === 'failed' && outcome.reason !== 'reset') done(outcome);
+      else done({ kind: 'alive' });
+    });
+  }
+
   cancel(id: number): void {
     this.#core.cancel(id, this.#driver.clock.now());
     this.#driver.changed();
@@ -218,6 +230,8 @@ export class CoapEndpoint implements TransportSink {
     send: (data, peer) => peer.transport.send(data, peer),
     admit: (code, path) => {
       const entry = this.#resources.get(path[0] ?? '');
+      // RFC 7252 5.8: whatever the path.
+      if (code > Code.IPATCH) return Code.METHOD_NOT_ALLOWED;
       if (!entry) return Code.NOT_FOUND;
       return entry.resource.methods.includes(code) ? 0 : Code.METHOD_NOT_ALLOWED;
     },

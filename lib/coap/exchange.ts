@@ -31,6 +31,10 @@ export interface Exchange {
   retryTimer: Deadline<Timer> | null;
   /** The Echo option the peer wants to see (RFC 9175 2.3). */
   echo: Uint8Array | null;
+  /** Request-Tag of its blocks; 0 for none. */
+  tag: number;
+  /** Bytes of its last message. */
+  size: number;
   /** Not even queued, and why. */
   refused: Failure | null;
   /** The block of `spec.body` at `offset`, once it is read. */
@@ -77,6 +81,8 @@ export function newExchange(options: {
     retries: 0,
     retryTimer: null,
     echo: null,
+    tag: 0,
+    size: 0,
     refused: null,
     chunk: null,
     job: null,

@@ -9,7 +9,7 @@ import { afterJob, blockAnswer, readFirst, readLater, requestHead, writeBlock, t
 import { encodeEmpty, encodeMessage } from './message';
 import { blockOption, findBlock, findOption, findTexts, findUint, OptionNumber, recognise, uintOption, type Block } from './options';
 import type { Observers } from './observers';
-import type { PeerState, Seen } from './peers';
+import { standingOf, type PeerState, type Seen } from './peers';
 import { findSeen, fingerprint, keepReply, remember, sendConfirmable, takeMid } from './reliability';
 import { dropServed, keepServed, servedBlock, type Answer, type SourceBlock } from './served-body';
 import { Type, type Failure, type Message, type Option, type ResponseSpec } from './types';
@@ -59,7 +59,14 @@ export class IncomingRequests {
       badCritical !== undefined ? Code.BAD_OPTION : isProxied(known) ? Code.PROXYING_NOT_SUPPORTED : context.sink.admit(message.code, path);
     if (refusal !== 0) {
       // RFC 7252 5.4.1: a Non-confirmable request with an unknown critical option is rejected in silence.
-      if (badCritical === undefined || message.type === Type.CON) this.#refuse(peer, message, refusal);
+      if (badCritical === undefined || message.type === Type.CON) this.#refuse(peer, message, refusal, known);
+      return;
+    }
+    const { echo } = context;
+    const proven = echo?.isFresh(peer, findOption(known, OptionNumber.ECHO), context.now);
+    if (echo && !proven && (context.peers.find(peer.key)?.standing ?? standingOf(peer)) === 'unproven') {
+      context.counters.challenges++;
+      this.#refuse(peer, message, Code.UNAUTHORIZED, known, [{ number: OptionNumber.ECHO, value: echo.value(peer, context.now) }]);
       return;
     }
     const state = context.peers.heard(peer, context.now);
@@ -67,6 +74,7 @@ export class IncomingRequests {
       context.counters.overloaded++;
       return;
     }
+    if (proven) state.standing = 'proven';
     const mark = fingerprint(message, size);
     const seen = findSeen(context, state, message.mid, mark);
     if (seen) {
@@ -78,7 +86,7 @@ export class IncomingRequests {
     const block1 = findBlock(known, OptionNumber.BLOCK1);
     const block2 = findBlock(known, OptionNumber.BLOCK2);
     if (block1 === null || block2 === null) {
-      this.#refuse(peer, message, Code.BAD_REQUEST);
+      this.#refuse(peer, message, Code.BAD_REQUEST, known);
       return;
     }
     let served: SourceBlock | undefined;
@@ -91,8 +99,9 @@ export class IncomingRequests {
       served = answer;
     }
     // The excess of a peer that does not wait for answers.
-    if (state.pending + (state.confirmables?.size ?? 0) >= context.params.maxSeen) {
-      this.#refuse(peer, message, Code.SERVICE_UNAVAILABLE);
+    if (state.pending + (state.confirmables?.size ?? 0) >= context.params.maxExchanges) {
+      context.counters.refusedExchanges++;
+      this.#refuse(peer, message, Code.SERVICE_UNAVAILABLE, known);
       return;
     }
     let content: Content = { options: known, payload: message.payload };
@@ -186,7 +195,7 @@ export class IncomingRequests {
     // While a source is at work, it has been answered.
     if (!incoming || incoming.waiting) return;
     const { state, message } = incoming;
-    if ((incoming.noResponse >> ((spec.code >> 5) - 1)) & 1) {
+    if (isUnwanted(incoming.noResponse, spec.code)) {
       this.#settle(incoming);
       if (spec.body) this.#context.sink.bodyEnd(spec.body);
       if (message.type === Type.CON && !incoming.acknowledged) this.#acknowledge(incoming);
@@ -277,11 +286,18 @@ export class IncomingRequests {
   }
 
   /** A refusal that keeps no state: asked again it would be the same, so nothing is remembered. */
-  #refuse(peer: Peer, message: Message, code: number): void {
+  #refuse(peer: Peer, message: Message, code: number, known: readonly Option[], options: readonly Option[] = NONE): void {
     const confirmable = message.type === Type.CON;
-    const mid = confirmable ? message.mid : Math.floor(this.#context.random.float() * 0x10000);
+    if (isUnwanted(findUint(known, OptionNumber.NO_RESPONSE) ?? 0, code)) {
+      if (confirmable) transmit(this.#context, encodeEmpty(Type.ACK, message.mid), peer);
+      return;
+    }
+    const state = this.#context.peers.find(peer.key);
+    const ours = (): number | undefined => (state ? takeMid(this.#context, state) : Math.floor(this.#context.random.float() * 0x10000));
+    const mid = confirmable ? message.mid : ours();
+    if (mid === undefined) return;
     const type = confirmable ? Type.ACK : Type.NON;
-    transmit(this.#context, encodeMessage({ type, mid, token: message.token, code, options: NONE, payload: EMPTY }), peer);
+    transmit(this.#context, encodeMessage({ type, mid, token: message.token, code, options, payload: EMPTY }), peer);
   }
 
   /** An answer of the engine itself that changes or uses what is kept: a repetition gets the same bytes. */
@@ -297,6 +313,11 @@ function encodeAnswer(state: PeerState, message: Message, size: number, type: Ty
   const bytes = encodeMessage({ type, mid, token, ...answer });
   if (bytes.length <= size || !isLimited(state, answer.code)) return bytes;
   return encodeMessage({ type, mid, token, ...shorten(answer, bytes.length - size) });
+}
+
+/** RFC 7967 2: one bit for each class of answers. */
+function isUnwanted(noResponse: number, code: number): boolean {
+  return ((noResponse >> ((code >> 5) - 1)) & 1) === 1;
 }
 
 function isProxied(options: readonly Option[]): boolean {

@@ -45,10 +45,6 @@ export class Observers {
     this.#context = context;
   }
 
-  get size(): number {
-    return this.#byId.size;
-  }
-
   /**
    * Registers who sent this request, and gives the first number; undefined when it asked for no observation or the peer
    * has too many. Under a token that observes already it takes the place of that observation (RFC 7641 4.1).

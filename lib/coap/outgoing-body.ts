@@ -14,7 +14,9 @@ export function advanceUpload(exchange: Exchange, response: IncomingResponse, bl
   if (exchange.first !== null)
     return code === Code.CONTINUE ? failure('protocol', '2.31 Continue in the middle of the answer') : 'answered';
   if (code === Code.REQUEST_ENTITY_TOO_LARGE && block && block.size < exchange.blockSize && block.size < length) {
-    return mayRestart(exchange) ? restart(exchange, block.size) : 'answered';
+    if (!mayRestart(exchange)) return 'answered';
+    exchange.state.blockSize = block.size;
+    return restart(exchange, block.size);
   }
   if (length <= exchange.blockSize) {
     return code === Code.CONTINUE ? failure('protocol', '2.31 Continue, but there is nothing to continue') : 'answered';
@@ -27,7 +29,7 @@ export function advanceUpload(exchange: Exchange, response: IncomingResponse, bl
   if (block && block.num !== exchange.offset / exchange.blockSize) return failure('protocol', 'the acknowledged block is not the one sent');
   exchange.offset = sent;
   exchange.chunk = null;
-  if (block && block.size < exchange.blockSize) exchange.blockSize = block.size;
+  if (block && block.size < exchange.blockSize) exchange.state.blockSize = exchange.blockSize = block.size;
   return checkNumbers(exchange) ?? 'send';
 }
 

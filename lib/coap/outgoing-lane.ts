@@ -96,6 +96,21 @@ export class OutgoingLane {
     exchange.state.active--;
   }
 
+  /**
+   * Gives the place of an unanswered Non-confirmable request away no sooner than the probing rate allows: nothing else
+   * holds back what is sent to a peer that does not answer (RFC 7252 4.7).
+   */
+  releaseSlowly(exchange: Exchange): void {
+    const { now, params, deadlines } = this.#context;
+    const at = params.probingRate > 0 ? exchange.sentAt + (exchange.size * 1000) / params.probingRate : now;
+    if (!exchange.holdsSlot || at <= now) {
+      this.release(exchange);
+      return;
+    }
+    exchange.holdsSlot = false;
+    deadlines.add(at, { kind: 'probe', state: exchange.state });
+  }
+
   /** Asks for the block that is due, without a place: a slow disk holds up nobody else. */
   #read(exchange: Exchange): void {
     const { id, state, offset, blockSize, spec } = exchange;
@@ -117,7 +132,9 @@ export class OutgoingLane {
     // Those who call have seen to it that there is one.
     const mid = takeMid(context, state)!;
     if (isUpload(exchange)) state.bulk ??= exchange;
+    if (exchange.phase === 'queued' && isUpload(exchange)) exchange.tag = state.requestTag;
     const bytes = encodeRequest(exchange, mid, context.params);
+    exchange.size = bytes.length;
     (state.exchanges ??= new Map()).set(exchange.key, exchange);
     if (exchange.phase === 'queued') exchange.sentAt = context.now;
     exchange.phase = 'sent';

@@ -1,7 +1,7 @@
 import { jobError, type BodyJob, type BodyResult } from './body-job';
-import { isSuccess } from './codes';
+import { Code, isSuccess } from './codes';
 import { clearTimer, type CoapContext } from './context';
-import { failure, newExchange, type Exchange } from './exchange';
+import { bodyLength, failure, newExchange, type Exchange } from './exchange';
 import { freeBody, keepBlock } from './fetched-body';
 import type { Observations } from './observe';
 import type { Block } from './options';
@@ -9,6 +9,7 @@ import { OutgoingAnswers } from './outgoing-answers';
 import { checkNumbers } from './outgoing-body';
 import { OutgoingLane } from './outgoing-lane';
 import type { PeerState } from './peers';
+import { isUpload } from './queue';
 import { settleConfirmable } from './reliability';
 import { largestBlock } from './request-message';
 import { newToken, tokenKey } from './tokens';
@@ -62,6 +63,7 @@ export class OutgoingRequests {
   }
 
   #refuseLater(exchange: Exchange, why: Failure): void {
+    this.#context.counters.refusedRequests++;
     exchange.timer = clearTimer(this.#context, exchange.timer);
     exchange.refused = why;
     exchange.timer = this.#context.deadlines.add(this.#context.now, { kind: 'exchange', exchange });
@@ -155,6 +157,11 @@ export class OutgoingRequests {
 
   /** An empty acknowledgement: the answer comes later, others may go meanwhile (RFC 7252 4.7, 5.2.2). */
   acknowledged(exchange: Exchange): void {
+    // It should have been a Reset, but it is as good a sign of life.
+    if (exchange.spec.code === Code.EMPTY) {
+      this.reset(exchange);
+      return;
+    }
     exchange.confirmable = null;
     exchange.phase = 'acknowledged';
     this.#lane.release(exchange);
@@ -201,6 +208,12 @@ export class OutgoingRequests {
     }
   }
 
+  /** The probing rate allows for another message. */
+  probed(state: PeerState): void {
+    state.active--;
+    this.#lane.pump(state);
+  }
+
   /** Message ids towards a peer are free again. */
   midsReady(state: PeerState): void {
     state.midsTimer = null;
@@ -210,7 +223,8 @@ export class OutgoingRequests {
   #create(state: PeerState, spec: RequestSpec, notification: IncomingResponse | null): Exchange {
     const context = this.#context;
     const token = spec.token ?? newToken(context.random, state);
-    const blockSize = largestBlock(spec, context.params);
+    const largest = largestBlock(spec, context.params);
+    const blockSize = bodyLength(spec) > 0 ? Math.min(largest, state.blockSize) : largest;
     const exchange = newExchange({ id: this.#nextId++, state, spec, notification, token, blockSize, now: context.now });
     exchange.timer = context.deadlines.add(context.now + (spec.timeout ?? context.params.requestTimeout), { kind: 'exchange', exchange });
     this.#byId.set(exchange.id, exchange);
@@ -253,7 +267,11 @@ export class OutgoingRequests {
     if (state.exchanges?.get(exchange.key) === exchange) state.exchanges.delete(exchange.key);
     const queued = state.queue.indexOf(exchange);
     if (queued >= 0) state.queue.splice(queued, 1);
-    this.#lane.release(exchange);
+    const unheard = problem && spec.confirmable === false && exchange.phase === 'sent';
+    if (unheard && problem.reason !== 'reset') this.#lane.releaseSlowly(exchange);
+    else this.#lane.release(exchange);
+    // Blocks of it may still be on their way: the next body must not be mixed up with it.
+    if (problem && exchange.phase !== 'queued' && isUpload(exchange)) state.requestTag++;
     freeBody(this.#context, exchange);
     this.#lane.unpark(exchange);
     exchange.job = null;

@@ -5,6 +5,8 @@ export interface CoapParams {
   readonly maxRetransmit: number;
   /** Requests of ours to one peer at a time (RFC 7252 4.7). */
   readonly nstart: number;
+  /** Bytes a second, on average, towards a peer that does not answer Non-confirmable requests; 0 sets no limit (RFC 7252 4.7). */
+  readonly probingRate: number;
   /** How long a message id is remembered (RFC 7252 4.8.2). */
   readonly exchangeLifetime: number;
   /** A handler slower than this gets its request acknowledged first (RFC 7252 5.2.2). */
@@ -27,6 +29,8 @@ export interface CoapParams {
   readonly maxPeers: number;
   /** Message ids remembered per peer. */
   readonly maxSeen: number;
+  /** Requests of one peer, and separate answers to it, under way at a time. */
+  readonly maxExchanges: number;
   /** Requests of ours waiting per peer. */
   readonly maxQueue: number;
   /** Unfinished uploads and unfetched large answers per peer, each. */
@@ -35,6 +39,11 @@ export interface CoapParams {
   readonly maxObservers: number;
   /** Bytes of remembered message ids and their answers, for all peers together. */
   readonly maxSeenBytes: number;
+  /**
+   * Strangers show that they receive what is sent to their address before anything else is done for them, by an Echo that
+   * is good for so long, ms; 0 does not ask for it (RFC 9175 2.4).
+   */
+  readonly echoLifetime: number;
   /** Datagrams per second of one unproven address and port, and how many at once; a rate of 0 sets no limit. */
   readonly sourceRate: number;
   readonly sourceBurst: number;
@@ -48,6 +57,7 @@ export const DEFAULT_PARAMS: CoapParams = {
   ackRandomFactor: 1.5,
   maxRetransmit: 4,
   nstart: 1,
+  probingRate: 1,
   exchangeLifetime: 247_000,
   emptyAckDelay: 500,
   requestTimeout: 120_000,
@@ -59,10 +69,13 @@ export const DEFAULT_PARAMS: CoapParams = {
   maxBodies: 67_108_864,
   maxPeers: 150_000,
   maxSeen: 64,
+  maxExchanges: 64,
   maxQueue: 1_000,
   maxTransfers: 4,
   maxObservers: 16,
   maxSeenBytes: 134_217_728,
+  // Few devices know the option.
+  echoLifetime: 0,
   // A device registers with a handful of datagrams; a thousand behind one NAT do so at once after a power cut.
   sourceRate: 50,
   sourceBurst: 200,
@@ -74,6 +87,7 @@ export const DEFAULT_PARAMS: CoapParams = {
 export type CoapLimits = Pick<
   CoapParams,
   | 'maxPeers'
+  | 'maxExchanges'
   | 'maxQueue'
   | 'maxBody'
   | 'maxStream'
@@ -85,6 +99,9 @@ export type CoapLimits = Pick<
   | 'sourceBurst'
   | 'addressRate'
   | 'addressBurst'
+  | 'busyRetries'
+  | 'busyDelay'
+  | 'echoLifetime'
 >;
 
 /** Parameters with defaults for those that are not given. Throws RangeError on one that is no number from 0 up. */

@@ -45,6 +45,10 @@ export interface PeerState {
   parked: Set<Exchange> | null;
   /** The block-wise transfer of ours under way: between its blocks unrelated requests have their turn. */
   bulk: Exchange | null;
+  /** The block size a body of ours was last brought down to by the peer. */
+  blockSize: number;
+  /** Request-Tag of bodies of ours, once one of them was broken off (RFC 9175 3.3); 0 before. */
+  requestTag: number;
   /** Rings when message ids are free again. */
   midsTimer: Deadline<Timer> | null;
   /** How many of `exchanges` hold an NSTART slot. */
@@ -58,13 +62,16 @@ export interface PeerState {
   newer: PeerState | null;
 }
 
+/** What a route shows before anything is said of it. */
+export const standingOf = (peer: Peer): Standing => (peer.identity.mode === 'none' ? 'unproven' : 'proven');
+
 export function newPeerState(peer: Peer, nextMid: number, now: number): PeerState {
   return {
     peer,
     nextMid,
     midsUsed: null,
     lastActive: now,
-    standing: peer.identity.mode === 'none' ? 'unproven' : 'proven',
+    standing: standingOf(peer),
     seen: null,
     seenBytes: 0,
     pending: 0,
@@ -73,6 +80,8 @@ export function newPeerState(peer: Peer, nextMid: number, now: number): PeerStat
     queue: [],
     parked: null,
     bulk: null,
+    blockSize: Infinity,
+    requestTag: 0,
     midsTimer: null,
     active: 0,
     observations: null,

@@ -1,3 +1,4 @@
+import { Code } from './codes';
 import { bodyLength, type Exchange } from './exchange';
 import type { PeerState } from './peers';
 import type { RequestSpec } from './types';
@@ -17,7 +18,8 @@ export function nextInQueue(state: PeerState): number {
   for (let index = 0; index < queue.length; index++) {
     const exchange = queue[index]!;
     if (exchanges?.has(exchange.key)) continue;
-    if (bulk && bulk !== exchange && (isUpload(exchange) || isRelated(bulk.spec, exchange.spec))) continue;
+    if (bulk && bulk !== exchange && exchange.spec.code !== Code.EMPTY && (isUpload(exchange) || isRelated(bulk.spec, exchange.spec)))
+      continue;
     return index;
   }
   return -1;

@@ -1,6 +1,6 @@
 import { Code } from './codes';
 import { bodyLength, type Exchange } from './exchange';
-import { encodeMessage } from './message';
+import { encodeEmpty, encodeMessage } from './message';
 import { blockOption, blockSizeFor, OptionNumber, textOption, uintOption } from './options';
 import type { CoapParams } from './params';
 import { Type, type Option, type RequestSpec } from './types';
@@ -15,6 +15,7 @@ export function largestBlock(spec: RequestSpec, params: CoapParams): number {
 /** The next message of an exchange: a request, one block of its body, or the request for a later block of the answer. */
 export function encodeRequest(exchange: Exchange, mid: number, params: CoapParams): Buffer {
   const { spec } = exchange;
+  if (spec.code === Code.EMPTY) return encodeEmpty(Type.CON, mid);
   return encodeMessage({
     type: spec.confirmable === false ? Type.NON : Type.CON,
     code: spec.code,
@@ -46,6 +47,7 @@ function requestOptions(exchange: Exchange): Option[] {
     const more = exchange.offset + exchange.blockSize < length;
     options.push(blockOption(OptionNumber.BLOCK1, { num: exchange.offset / exchange.blockSize, more, size: exchange.blockSize }));
     if (exchange.offset === 0) options.push(uintOption(OptionNumber.SIZE1, length));
+    if (exchange.tag > 0) options.push(uintOption(OptionNumber.REQUEST_TAG, exchange.tag));
   } else if (spec.blockSize !== undefined && spec.code === Code.GET) {
     options.push(blockOption(OptionNumber.BLOCK2, { num: 0, more: false, size: exchange.blockSize }));
   }

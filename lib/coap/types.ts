@@ -67,6 +67,9 @@ export interface IncomingRequest {
   readonly body?: BodySink;
 }
 
+/** What came of a ping. */
+export type PingResult = { readonly kind: 'alive' } | ({ readonly kind: 'failed' } & Failure);
+
 /** What is known of a request when the first block of its body is there. */
 export type RequestHead = Omit<IncomingRequest, 'id' | 'payload' | 'body'>;
 

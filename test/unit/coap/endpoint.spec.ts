@@ -53,6 +53,35 @@ describe('CoAP endpoint', () => {
     assert.deepEqual(g.codes(), ['2.05', '2.05', '4.05', '4.04', '4.04']);
   });
 
+  it('[COAP-174] a method nobody knows is 4.05, whatever the path', () => {
+    const ground = new Ground();
+    ground.endpoint.route('a', resource(ground.endpoint, [Code.GET]), 'test');
+    for (const path of ['/a', '/nobody']) {
+      for (const code of ['0.08', '0.31']) ground.receive(code, path);
+    }
+    ground.receive('0.07', '/nobody');
+    assert.deepEqual(ground.codes(), ['4.05', '4.05', '4.05', '4.05', '4.04']);
+  });
+
+  it('[COAP-168] a ping says whether a peer is there', () => {
+    const ground = new Ground();
+    const results: string[] = [];
+    const ping = (): number =>
+      ground.endpoint.ping(ground.peer, (result) => results.push(result.kind === 'alive' ? 'alive' : result.reason));
+    ping();
+    const [sent] = ground.sent.splice(0);
+    assert.deepEqual([sent?.type, sent?.code, sent?.token.length], [coap.CON, 0, 0]);
+    ground.endpoint.receive(coap.encodeMessage({ type: coap.RST, code: 0, mid: sent?.mid ?? 0 }), ground.peer);
+    const second = ping();
+    ground.endpoint.cancel(second);
+    ping();
+    ground.clock.advance(100_000);
+    ping();
+    ground.endpoint.close();
+    assert.deepEqual(results, ['alive', 'cancelled', 'no-ack', 'closed']);
+    assert.deepEqual(ground.errors, []);
+  });
+
   it('[COAP-140] a segment has one owner; the error names both', () => {
     const { endpoint } = new Ground();
     const end = endpoint.route('rd', resource(endpoint), 'first');

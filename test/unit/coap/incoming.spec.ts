@@ -196,6 +196,26 @@ describe('CoAP requests to us', () => {
       });
     }
 
+    it('[COAP-039] refusals of the engine itself as well', () => {
+      const t = dialogue();
+      for (const [what, text] of [
+        ['GET /unknown', '4.04'],
+        ['DELETE /a', '4.05'],
+      ] as const) {
+        t.receive(`CON ${what} mid=4 token=a1 opt258=08`);
+        t.expectSent('ACK EMPTY mid=4 token=-');
+        t.receive(`NON ${what} token=a1 opt258=1a`);
+        t.expectSilence();
+        t.receive(`NON ${what} token=a1 opt258=12`);
+        t.expectSent(`NON ${text} token=a1`);
+      }
+      t.receive('NON GET /a token=a1 opt39=636f6170 opt258=08');
+      t.expectSent('NON 5.05 token=a1');
+      t.receive('NON GET /a token=a1 opt39=636f6170 opt258=10');
+      t.expectSilence();
+      t.expectNoRequest();
+    });
+
     it('[COAP-039] after a late acknowledgement nothing more comes', () => {
       const t = dialogue();
       t.receive('CON POST /a mid=4 opt258=1a');
@@ -208,8 +228,8 @@ describe('CoAP requests to us', () => {
     });
   });
 
-  it('[COAP-040] one peer has at most as many requests waiting for answers as message ids are remembered; the excess gets 5.03', () => {
-    const t = dialogue({ params: { maxSeen: 4 } });
+  it('[COAP-040] one peer has at most so many requests waiting for answers; the excess gets 5.03 and is counted', () => {
+    const t = dialogue({ params: { maxExchanges: 4 } });
     for (let index = 0; index < 4; index++) t.receive('CON POST /slow');
     t.receive('CON POST /slow mid=50 token=a1');
     t.expectSent('ACK 5.03 mid=50 token=a1');
@@ -227,5 +247,6 @@ describe('CoAP requests to us', () => {
     t.requests.length = 0;
     t.receive('CON POST /slow mid=52 token=a1');
     t.expectRequest();
+    assert.equal(t.core.counters.refusedExchanges, 2);
   });
 });

@@ -189,7 +189,7 @@ describe('CoAP messages on their way', () => {
   describe('message ids', () => {
     it('[COAP-023] start at random for each peer, and go up', () => {
       const floats = [0.5, 0, 0.99999, 0];
-      const t = dialogue({ float: () => floats.shift() ?? 0 });
+      const t = dialogue({ float: () => floats.shift() ?? 0, params: { probingRate: 0 } });
       t.request({ ...get, confirmable: false }, 'a');
       t.request({ ...get, confirmable: false }, 'b');
       t.expectSent('NON GET /a mid=32768', 'a');
@@ -208,7 +208,7 @@ describe('CoAP messages on their way', () => {
     });
 
     it('[COAP-023] [COAP-064] are not used again within 247 s: requests wait until there are some', () => {
-      const t = dialogue({ float: () => 0.25, params: { nstart: 2 } });
+      const t = dialogue({ float: () => 0.25, params: { nstart: 2, probingRate: 0 } });
       const used = new Set<number>();
       const spend = (count: number): void => {
         for (let i = 0; i < count; i++) {
@@ -231,7 +231,7 @@ describe('CoAP messages on their way', () => {
     });
 
     it('[COAP-064] answers that need one are not sent', () => {
-      const t = dialogue({ float: () => 0.25, onRequest: hello });
+      const t = dialogue({ float: () => 0.25, onRequest: hello, params: { probingRate: 0 } });
       for (let i = 0; i < 65_536; i++) t.core.cancel(t.request({ ...get, confirmable: false }), t.now);
       t.sent.length = 0;
       t.receive('NON GET /a token=a1');
