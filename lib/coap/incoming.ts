@@ -1,6 +1,6 @@
 import type { Deadline } from '../transport/deadlines';
 import type { Peer } from '../transport/types';
-import { cutText, isLimited, shorten } from './answer-size';
+import { cutText, encodeAnswer, isLimited, isUnwanted } from './answer-size';
 import { jobError, type BodyJob, type BodyResult } from './body-job';
 import { Code, isSuccess } from './codes';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
@@ -305,19 +305,6 @@ export class IncomingRequests {
     const seen = remember(this.#context, state, message.mid, fingerprint(message, size), null);
     this.#reply(state, message, size, seen, answer);
   }
-}
-
-/** The bytes of an answer; an error to an unproven address is made to fit into the size of its question. */
-function encodeAnswer(state: PeerState, message: Message, size: number, type: Type, mid: number, answer: Answer): Buffer {
-  const { token } = message;
-  const bytes = encodeMessage({ type, mid, token, ...answer });
-  if (bytes.length <= size || !isLimited(state, answer.code)) return bytes;
-  return encodeMessage({ type, mid, token, ...shorten(answer, bytes.length - size) });
-}
-
-/** RFC 7967 2: one bit for each class of answers. */
-function isUnwanted(noResponse: number, code: number): boolean {
-  return ((noResponse >> ((code >> 5) - 1)) & 1) === 1;
 }
 
 function isProxied(options: readonly Option[]): boolean {

@@ -272,7 +272,7 @@ for (const [title, size, loss] of [
   ['20 MiB', 20 * MIB, 0.02],
 ] as const) {
   describe(`CoAP through ${loss * 100} % loss each way: ${title} from a source and into a sink, seed ${SEED}`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const patient = { path: ['body'], timeout: 100_000_000 };
     const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
