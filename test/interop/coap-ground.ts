@@ -35,6 +35,7 @@ const unlimited: Partial<CoapParams> = { sourceRate: 0, addressRate: 0 };
  * Opens an endpoint on a free port of all addresses, IPv4 and IPv6. It serves:
  * `/hello` (GET: "hello"), `/store/...` (PUT, GET, DELETE: keeps bodies), `/echo` (POST: gives the body back),
  * `/file` (PUT, GET: keeps one body, which comes and goes block by block, by way of a file on a disk),
+ * `/growing` (GET with Observe: "small", then `LARGE` as a notification in blocks),
  * `/slow` (GET: answers only after the Empty acknowledgement), `/count` (GET with Observe: 0, then 1 and 2 as notifications).
  */
 export async function openCoapGround(params: Partial<CoapParams> = {}): Promise<CoapGround> {
@@ -100,6 +101,9 @@ export async function fileSource(name: string): Promise<BodySource> {
     end: () => void file.close(),
   };
 }
+
+/** More than a message holds. */
+export const LARGE = Array.from({ length: 500 }, (_, index) => `line ${index}`).join(' ');
 
 /** Knows when an Empty acknowledgement has left, so that a slow resource need not measure time. */
 class CountingTransport extends UdpTransport {
@@ -168,5 +172,9 @@ function serve(endpoint: CoapEndpoint, transport: CountingTransport, requests: I
     for (const value of [1, 2]) {
       endpoint.notify(id, { code: Code.CONTENT, payload: Buffer.from(String(value)), confirmable: value !== 1 });
     }
+  });
+  route('growing', [GET], ({ id }) => {
+    endpoint.respond(id, { code: Code.CONTENT, observe: true, payload: Buffer.from('small') });
+    endpoint.notify(id, { code: Code.CONTENT, payload: Buffer.from(LARGE) });
   });
 }

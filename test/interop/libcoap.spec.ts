@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Code } from '../../lib/coap/codes';
 import { codeText } from '../support/coap-message';
-import { FileSink, fileSource, openCoapGround, type CoapGround } from './coap-ground';
+import { FileSink, fileSource, LARGE, openCoapGround, type CoapGround } from './coap-ground';
 import { coapClient, libcoapMissing, startCoapServer, type CoapServer } from './libcoap';
 import { skipWithout } from './suite';
 
@@ -99,6 +99,12 @@ for (const { family, address, host } of hosts) {
       assert.deepEqual(cancellation?.options.find(({ number }) => number === 6)?.value, Buffer.from([1]));
       assert.deepEqual(cancellation.token, ground.requests.at(-2)?.token);
       assert.equal(ground.endpoint.counters.resetsReceived, 0);
+    });
+
+    it('Observe: a notification in blocks', async () => {
+      const output = await coapClient('-s', '1', '-w', uri('/growing'));
+      assert.ok(output.startsWith('small'), output.slice(0, 100));
+      assert.ok(output.includes(LARGE), `${output.length} bytes came`);
     });
 
     for (const block of [16, 32, 64, 128, 256, 512, 1024]) {
