@@ -1,6 +1,5 @@
 import dgram from 'node:dgram';
 import dns from 'node:dns';
-import net from 'node:net';
 import { NO_IDENTITY } from './identity';
 import type { Peer, Transport, TransportSink } from './types';
 
@@ -27,6 +26,8 @@ export interface UdpCounters {
 const PEER_CACHE = 65_536;
 /** RFC 7252 4.6: a message that fits this is not fragmented on any sane path. */
 const MAX_MESSAGE = 1152;
+/** Peers heard of just now, found without a look into the cache; a power of two. */
+const RECENT = 1024;
 /** Codes with which a machine without IPv6 refuses an IPv6 socket. */
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
 /** Codes with which the system says that a route leads nowhere; anything else may pass with the next attempt. */
@@ -34,17 +35,15 @@ const UNREACHABLE = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ECONNR
 const PORT_0_ATTEMPTS = 8;
 
 /**
- * Addresses need no look-up: answering at once saves dgram a turn of the loop for every datagram sent.
- * The signature is `dns.lookup`'s as dgram calls it.
+ * Only addresses get as far as the sockets: nothing is looked up, and dgram has no turn of the loop to wait for with every
+ * datagram. The signature is `dns.lookup`'s.
  */
 function lookup(
-  hostname: string,
-  options: dns.LookupOneOptions,
+  address: string,
+  _options: dns.LookupOneOptions,
   callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
 ): void {
-  const family = net.isIP(hostname);
-  if (family !== 0) callback(null, hostname, family);
-  else dns.lookup(hostname, options, callback);
+  callback(null, address, 0);
 }
 
 /**
@@ -63,6 +62,10 @@ export class UdpTransport implements Transport {
   #ipv6: dgram.Socket | undefined;
   #young = new Map<string, Peer>();
   #old = new Map<string, Peer>();
+  readonly #recent: (Peer | undefined)[] = new Array<Peer | undefined>(RECENT).fill(undefined);
+  /** What leaves at the end of this turn of the loop, and where to. */
+  #outgoing: Uint8Array[] = [];
+  #receivers: Peer[] = [];
 
   constructor(options: UdpOptions, sink: TransportSink) {
     this.#options = options;
@@ -83,8 +86,9 @@ export class UdpTransport implements Transport {
   async open(): Promise<void> {
     const { port, host } = this.#options;
     if (host) {
-      const family = net.isIP(host) || (await dns.promises.lookup(host)).family;
-      this.#take(family === 6 ? 'udp6' : 'udp4', await this.#bind(family === 6 ? 'udp6' : 'udp4', port, host));
+      const { address, family } = await dns.promises.lookup(host);
+      const type = family === 6 ? 'udp6' : 'udp4';
+      this.#take(type, await this.#bind(type, port, address));
       return;
     }
     for (let attempt = 1; ; attempt++) {
@@ -108,11 +112,13 @@ export class UdpTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    this.#flush();
     const sockets = this.#sockets;
     this.#sockets = [];
     this.#ipv4 = this.#ipv6 = undefined;
     this.#young.clear();
     this.#old.clear();
+    this.#recent.fill(undefined);
     await Promise.all(sockets.map((socket) => new Promise<void>((closed) => socket.close(() => closed()))));
   }
 
@@ -129,7 +135,28 @@ export class UdpTransport implements Transport {
     }
   }
 
+  /**
+   * Leaves in order, at the end of this turn of the loop together with all else that was sent in it: the system reads up to
+   * 32 datagrams a turn, and their answers cost a sixth less when they go in a row.
+   */
   send(data: Uint8Array, peer: Peer): void {
+    if (this.#sockets.length === 0) {
+      this.counters.sendErrors++;
+      return;
+    }
+    this.#receivers.push(peer);
+    if (this.#outgoing.push(data) === 1) setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    const outgoing = this.#outgoing;
+    const receivers = this.#receivers;
+    this.#outgoing = [];
+    this.#receivers = [];
+    for (let i = 0; i < outgoing.length; i++) this.#sendNow(outgoing[i]!, receivers[i]!);
+  };
+
+  #sendNow(data: Uint8Array, peer: Peer): void {
     const socket = peer.address.includes(':') ? this.#ipv6 : this.#ipv4;
     if (!socket) {
       this.counters.sendErrors++;
@@ -194,6 +221,17 @@ export class UdpTransport implements Transport {
 
   /** The route to an address; the same object as long as it is in the cache. */
   peer(address: string, port: number): Peer {
+    let hash = port;
+    for (let i = 0; i < address.length; i++) hash = (Math.imul(hash, 31) + address.charCodeAt(i)) | 0;
+    const slot = hash & (RECENT - 1);
+    const recent = this.#recent[slot];
+    if (recent?.port === port && recent.address === address) return recent;
+    const peer = this.#remembered(address, port);
+    this.#recent[slot] = peer;
+    return peer;
+  }
+
+  #remembered(address: string, port: number): Peer {
     const key = `${this.#keyPrefix}${address}|${port}`;
     let peer = this.#young.get(key);
     if (peer) return peer;

@@ -155,6 +155,7 @@ describe('UDP transport', () => {
     transport.send(data, transport.peer('127.0.0.1', 70_000));
     transport.send(data, transport.peer('::1', 5683));
     transport.send(Buffer.alloc(70_000), transport.peer('127.0.0.1', port));
+    for (let turns = 0; turns < 3; turns++) await new Promise((turn) => setImmediate(turn));
     const socket = await client('udp4');
     socket.send('still here', transport.port, '127.0.0.1');
     assert.equal((await sink.next()).text, 'still here');
@@ -188,6 +189,7 @@ describe('UDP transport', () => {
       } as Socket['send'];
       try {
         transport.send(Buffer.from('x'), transport.peer('192.0.2.1', 5683));
+        await new Promise((turn) => setImmediate(turn));
       } finally {
         Object.defineProperty(Socket.prototype, 'send', original);
       }
@@ -199,6 +201,28 @@ describe('UDP transport', () => {
       assert.deepEqual(sink.lost, expected, 'nothing more after close');
     });
   }
+
+  it('what is sent in one turn of the loop leaves in order, close or not', async () => {
+    const { transport } = await listen({ host: '127.0.0.1' });
+    const socket = await client('udp4');
+    const arrived: string[] = [];
+    const all = new Promise<void>((resolve) =>
+      socket.on('message', (data) => {
+        if (arrived.push(data.toString()) === 4) resolve();
+      }),
+    );
+    const peer = transport.peer('127.0.0.1', socket.address().port);
+    transport.send(Buffer.from('1'), peer);
+    transport.send(Buffer.from('2'), peer);
+    await new Promise((turn) => setImmediate(turn));
+    transport.send(Buffer.from('3'), peer);
+    transport.send(Buffer.from('4'), peer);
+    await transport.close();
+    await all;
+    assert.deepEqual(arrived, ['1', '2', '3', '4']);
+    assert.equal(transport.counters.datagramsSent, 4);
+    assert.equal(transport.counters.sendErrors, 0);
+  });
 
   it('is silent after close, and the port is free again', async () => {
     const { transport } = await listen({ host: '127.0.0.1' });
