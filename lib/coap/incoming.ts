@@ -9,8 +9,8 @@ import { afterJob, blockAnswer, readFirst, readLater, requestHead, writeBlock, t
 import { encodeEmpty, encodeMessage } from './message';
 import { blockOption, findBlock, findOption, findTexts, findUint, OptionNumber, recognise, uintOption, type Block } from './options';
 import type { Observers } from './observers';
-import { standingOf, type PeerState, type Seen } from './peers';
-import { findSeen, fingerprint, keepReply, remember, sendConfirmable, takeMid } from './reliability';
+import { standingOf, type PeerState } from './peers';
+import { fingerprint, keepReply, remember, repeated, sendConfirmable, takeMid } from './reliability';
 import { dropServed, keepServed, servedBlock, type Answer, type SourceBlock } from './served-body';
 import { Type, type Failure, type Message, type Option, type ResponseSpec } from './types';
 
@@ -21,7 +21,8 @@ export interface Incoming {
   readonly message: Message;
   /** Bytes of the datagram. */
   readonly size: number;
-  readonly seen: Seen;
+  /** Names it with its message id among the messages seen. */
+  readonly mark: number;
   /** The last Block1 of an upload, echoed in the answer. */
   readonly block1: Block | undefined;
   /** Largest block of the answer. */
@@ -76,13 +77,7 @@ export class IncomingRequests {
     }
     if (proven) state.standing = 'proven';
     const mark = fingerprint(message, size);
-    const seen = findSeen(context, state, message.mid, mark);
-    if (seen) {
-      context.counters.duplicates++;
-      // No reply yet: the handler still runs, and answers once.
-      if (message.type === Type.CON && seen.reply) transmit(context, seen.reply, peer);
-      return;
-    }
+    if (repeated(context, state, peer, message, mark)) return;
     const block1 = findBlock(known, OptionNumber.BLOCK1);
     const block2 = findBlock(known, OptionNumber.BLOCK2);
     if (block1 === null || block2 === null) {
@@ -116,12 +111,13 @@ export class IncomingRequests {
       if ('upload' in whole) written = whole;
       else content = whole;
     }
+    remember(context, state, message.mid, mark);
     const incoming: Incoming = {
       id: this.#nextId++,
       state,
       message,
       size,
-      seen: remember(context, state, message.mid, mark, null),
+      mark,
       block1,
       blockSize: Math.min(block2?.size ?? context.params.blockSize, context.params.blockSize),
       noResponse: findUint(known, OptionNumber.NO_RESPONSE) ?? 0,
@@ -260,7 +256,7 @@ export class IncomingRequests {
   #acknowledge(incoming: Incoming): void {
     incoming.acknowledged = true;
     const bytes = encodeEmpty(Type.ACK, incoming.message.mid);
-    keepReply(this.#context, incoming.state, incoming.message.mid, incoming.seen, bytes);
+    keepReply(this.#context, incoming.state, incoming.message.mid, incoming.mark, bytes);
     transmit(this.#context, bytes, incoming.state.peer);
   }
 
@@ -272,17 +268,17 @@ export class IncomingRequests {
       sendConfirmable(this.#context, state, mid, encodeAnswer(state, message, size, Type.CON, mid, answer), null);
       return;
     }
-    this.#reply(state, message, size, incoming.seen, answer);
+    this.#reply(state, message, size, incoming.mark, answer);
   }
 
   /** Sends a piggybacked (or Non-confirmable) answer and keeps it for repetitions of the request. */
-  #reply(state: PeerState, message: Message, size: number, seen: Seen, answer: Answer): void {
+  #reply(state: PeerState, message: Message, size: number, mark: number, answer: Answer): void {
     const confirmable = message.type === Type.CON;
     const mid = confirmable ? message.mid : takeMid(this.#context, state);
     if (mid === undefined) return;
     const bytes = encodeAnswer(state, message, size, confirmable ? Type.ACK : Type.NON, mid, answer);
     transmit(this.#context, bytes, state.peer);
-    if (confirmable) keepReply(this.#context, state, message.mid, seen, bytes);
+    if (confirmable) keepReply(this.#context, state, message.mid, mark, bytes);
   }
 
   /** A refusal that keeps no state: asked again it would be the same, so nothing is remembered. */
@@ -302,8 +298,9 @@ export class IncomingRequests {
 
   /** An answer of the engine itself that changes or uses what is kept: a repetition gets the same bytes. */
   #answerNow(state: PeerState, message: Message, size: number, answer: Answer): void {
-    const seen = remember(this.#context, state, message.mid, fingerprint(message, size), null);
-    this.#reply(state, message, size, seen, answer);
+    const mark = fingerprint(message, size);
+    remember(this.#context, state, message.mid, mark);
+    this.#reply(state, message, size, mark, answer);
   }
 }
 

@@ -92,10 +92,12 @@ export function uintValue(value: Uint8Array): number {
   return number;
 }
 
-/** Shortest form; 0 is the empty value. */
+/** Most numbers in options are small: made once, never changed. */
+const SMALL = Array.from({ length: 0x100 }, (_, value) => (value === 0 ? new Uint8Array(0) : Uint8Array.of(value)));
+
+/** Shortest form; 0 is the empty value. Shared: not to be changed. */
 export function uintBytes(value: number): Uint8Array {
-  if (value === 0) return new Uint8Array(0);
-  if (value < 0x100) return Uint8Array.of(value);
+  if (value < 0x100) return SMALL[value]!;
   if (value < 0x10000) return Uint8Array.of(value >> 8, value & 0xff);
   if (value < 0x1000000) return Uint8Array.of(value >> 16, (value >> 8) & 0xff, value & 0xff);
   return Uint8Array.of(value >>> 24, (value >> 16) & 0xff, (value >> 8) & 0xff, value & 0xff);

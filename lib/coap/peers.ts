@@ -6,15 +6,8 @@ import type { Upload } from './incoming-body';
 import type { ObservedToken } from './observe';
 import type { Observer } from './observers';
 import type { Confirmable } from './reliability';
+import type { SeenMessages } from './seen';
 import type { Served } from './served-body';
-
-/** A message id we have seen, and what we answered (null: nothing yet, or nothing to repeat). */
-export interface Seen {
-  readonly at: number;
-  /** Tells a repetition from another message under the same id; see `fingerprint`. */
-  readonly mark: number;
-  reply: Buffer | null;
-}
 
 /**
  * What is known of a route beyond the messages on it. `registered`: somebody above knows the device, though the address
@@ -30,9 +23,7 @@ export interface PeerState {
   midsUsed: Float64Array | null;
   lastActive: number;
   standing: Standing;
-  seen: Map<number, Seen> | null;
-  /** What `seen` counts for. */
-  seenBytes: number;
+  seen: SeenMessages | null;
   /** Requests whose handler has not answered. */
   pending: number;
   /** Confirmable messages of ours on their way, by message id. */
@@ -73,7 +64,6 @@ export function newPeerState(peer: Peer, nextMid: number, now: number): PeerStat
     lastActive: now,
     standing: standingOf(peer),
     seen: null,
-    seenBytes: 0,
     pending: 0,
     confirmables: null,
     exchanges: null,
@@ -201,8 +191,7 @@ export class PeerTable {
   }
 
   #forgetSeen(state: PeerState): void {
-    this.seenBytes -= state.seenBytes;
-    state.seenBytes = 0;
+    this.seenBytes -= state.seen?.bytes ?? 0;
     state.seen = null;
   }
 

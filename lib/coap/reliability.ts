@@ -1,8 +1,10 @@
 import type { Deadline } from '../transport/deadlines';
+import type { Peer } from '../transport/types';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
 import type { Exchange } from './exchange';
 import { encodeEmpty } from './message';
-import type { PeerState, Seen } from './peers';
+import type { PeerState } from './peers';
+import { SeenMessages } from './seen';
 import { Type, type Message } from './types';
 
 /** A Confirmable message of ours that is not acknowledged yet (RFC 7252 4.2). */
@@ -86,63 +88,53 @@ export function retransmit(context: CoapContext, confirmable: Confirmable): bool
  * under the same id, e.g. of a device that has started anew and counts from the same id again.
  */
 export function fingerprint(message: Message, length: number): number {
-  let mark = (message.code << 11) ^ length;
-  for (const byte of message.token) mark = Math.imul(mark ^ byte, 0x01000193);
+  const { code, token } = message;
+  let mark = (code << 11) ^ length;
+  for (let i = 0; i < token.length; i++) mark = Math.imul(mark ^ token[i]!, 0x01000193);
   return (mark ^ (mark >>> 15)) & 0x3fff_ffff;
 }
 
-/** The entry of a message seen within the exchange lifetime (RFC 7252 4.5). */
-export function findSeen(context: CoapContext, state: PeerState, mid: number, mark: number): Seen | undefined {
-  const seen = state.seen?.get(mid);
-  return seen && seen.mark === mark && seen.at + context.params.exchangeLifetime > context.now ? seen : undefined;
+/** Whether a message was seen within the exchange lifetime (RFC 7252 4.5); a repetition is answered as before, if it was. */
+export function repeated(context: CoapContext, state: PeerState, peer: Peer, message: Message, mark: number): boolean {
+  const { seen } = state;
+  const at = seen ? seen.find(message.mid, mark, context.now - context.params.exchangeLifetime) : -1;
+  if (at < 0) return false;
+  context.counters.duplicates++;
+  // No reply yet: the handler still runs, and answers once.
+  const reply = message.type === Type.CON ? seen!.reply(at) : null;
+  if (reply) transmit(context, reply, peer);
+  return true;
 }
 
-/** What a remembered message id costs beside the bytes of its answer, measured. */
-const SEEN_OVERHEAD = 200;
+/** Remembers a message, for `keepReply` and `repeated`. */
+export function remember(context: CoapContext, state: PeerState, mid: number, mark: number): void {
+  const { params, peers, counters, now } = context;
+  const seen = (state.seen ??= new SeenMessages());
+  const before = seen.bytes;
+  seen.add(mid, mark, now, params.maxSeen);
+  peers.seenBytes += seen.bytes - before;
+  if (peers.seenBytes > params.maxSeenBytes) counters.forgottenIds += makeRoom(context, state, seen);
+}
 
-export function remember(context: CoapContext, state: PeerState, mid: number, mark: number, reply: Buffer | null): Seen {
-  const { maxSeen, maxSeenBytes } = context.params;
-  const seen: Seen = { at: context.now, mark, reply };
-  const all = (state.seen ??= new Map<number, Seen>());
-  forget(context, state, mid);
-  all.set(mid, seen);
-  count(context, state, SEEN_OVERHEAD + (reply?.length ?? 0));
-  if (all.size > maxSeen) forgetFirst(context, state);
-  if (context.peers.seenBytes > maxSeenBytes) {
-    context.counters.forgottenIds += context.peers.shedSeen(maxSeenBytes, state, context.now);
-    while (context.peers.seenBytes > maxSeenBytes && all.size > 1) {
-      forgetFirst(context, state);
-      context.counters.forgottenIds++;
-    }
+/** Forgets the ids of the peers silent longest, then the oldest of this one; how many. */
+function makeRoom({ params, peers, now }: CoapContext, state: PeerState, seen: SeenMessages): number {
+  let forgotten = peers.shedSeen(params.maxSeenBytes, state, now);
+  while (peers.seenBytes > params.maxSeenBytes && seen.size > 1) {
+    const before = seen.bytes;
+    seen.dropOldest();
+    peers.seenBytes += seen.bytes - before;
+    forgotten++;
   }
-  return seen;
+  return forgotten;
 }
 
-/** Keeps the answer with its message id, when that is still remembered. */
-export function keepReply(context: CoapContext, state: PeerState, mid: number, seen: Seen, reply: Buffer): void {
-  if (state.seen?.get(mid) !== seen) return;
-  count(context, state, reply.length - (seen.reply?.length ?? 0));
-  seen.reply = reply;
-}
-
-function forget(context: CoapContext, state: PeerState, mid: number): void {
-  const seen = state.seen?.get(mid);
-  if (!seen) return;
-  state.seen!.delete(mid);
-  count(context, state, -SEEN_OVERHEAD - (seen.reply?.length ?? 0));
-}
-
-function forgetFirst(context: CoapContext, state: PeerState): void {
-  // A Map keeps the order of insertion: the first is the oldest.
-  for (const oldest of state.seen!.keys()) {
-    forget(context, state, oldest);
-    break;
-  }
-}
-
-function count(context: CoapContext, state: PeerState, bytes: number): void {
-  state.seenBytes += bytes;
-  context.peers.seenBytes += bytes;
+/** Keeps the answer with its message, when that is still remembered. */
+export function keepReply(context: CoapContext, state: PeerState, mid: number, mark: number, reply: Buffer): void {
+  const at = state.seen ? state.seen.find(mid, mark, -Infinity) : -1;
+  if (at < 0) return;
+  const before = state.seen!.bytes;
+  state.seen!.keepReply(at, reply);
+  context.peers.seenBytes += state.seen!.bytes - before;
 }
 
 export function sendReset(context: CoapContext, state: { readonly peer: PeerState['peer'] }, mid: number): void {

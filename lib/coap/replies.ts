@@ -7,7 +7,7 @@ import type { Observations } from './observe';
 import type { Observers } from './observers';
 import { recognise } from './options';
 import type { OutgoingRequests } from './outgoing';
-import { findSeen, fingerprint, remember, sendReset, settleConfirmable } from './reliability';
+import { fingerprint, keepReply, remember, repeated, sendReset, settleConfirmable } from './reliability';
 import { tokenKey } from './tokens';
 import { Type, type Message } from './types';
 
@@ -72,14 +72,7 @@ export class Replies {
     const exchange = existing?.exchanges?.get(key);
     const observed = existing?.observations?.get(key);
     const mark = fingerprint(message, size);
-    if (existing) {
-      const seen = findSeen(context, existing, message.mid, mark);
-      if (seen) {
-        context.counters.duplicates++;
-        if (message.type === Type.CON && seen.reply) transmit(context, seen.reply, peer);
-        return;
-      }
-    }
+    if (existing && repeated(context, existing, peer, message, mark)) return;
     const { known, badCritical } = recognise(message.options);
     if (!existing || (!exchange && !observed) || badCritical !== undefined) {
       context.counters.unmatched++;
@@ -90,11 +83,14 @@ export class Replies {
       return;
     }
     context.peers.heard(peer, context.now);
-    const acknowledgement = message.type === Type.CON ? encodeEmpty(Type.ACK, message.mid) : null;
-    remember(context, existing, message.mid, mark, acknowledgement);
+    remember(context, existing, message.mid, mark);
     // Nobody else could know the token.
     existing.standing = 'proven';
-    if (acknowledgement) transmit(context, acknowledgement, peer);
+    if (message.type === Type.CON) {
+      const acknowledgement = encodeEmpty(Type.ACK, message.mid);
+      keepReply(context, existing, message.mid, mark, acknowledgement);
+      transmit(context, acknowledgement, peer);
+    }
     const response = toResponse(message, known);
     // A notification may overtake the answer to the cancellation that reuses its token.
     const isNotification = observed !== undefined && (!exchange || (exchange.spec.observe === 1 && response.observe !== undefined));

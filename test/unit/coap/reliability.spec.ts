@@ -331,15 +331,15 @@ describe('CoAP messages on their way', () => {
     });
 
     it('[COAP-028] the ids of all peers have a limit: those of the peers silent longest go first', () => {
-      // Each counts for 200 bytes and its answer of 4 + 1 + 5.
-      const t = dialogue({ onRequest: hello, params: { maxSeenBytes: 3 * 210 } });
+      // Each counts for 100 bytes and its answer of 4 + 1 + 5.
+      const t = dialogue({ onRequest: hello, params: { maxSeenBytes: 3 * 110 } });
       t.receive('CON GET /a mid=1', 'one');
       t.receive('CON GET /a mid=2', 'one');
       t.receive('CON GET /a mid=1', 'two');
-      assert.equal(t.core.sizes().seenBytes, 3 * 210);
+      assert.equal(t.core.sizes().seenBytes, 3 * 110);
       t.receive('CON GET /a mid=1', 'three');
       assert.equal(t.core.counters.forgottenIds, 2);
-      assert.equal(t.core.sizes().seenBytes, 2 * 210);
+      assert.equal(t.core.sizes().seenBytes, 2 * 110);
       t.receive('CON GET /a mid=1', 'two');
       t.receive('CON GET /a mid=1', 'three');
       assert.equal(t.requests.length, 4, 'they are known');
@@ -349,9 +349,9 @@ describe('CoAP messages on their way', () => {
     });
 
     it('[COAP-028] of a single peer its own oldest, whatever else it has', () => {
-      const t = dialogue({ onRequest: hello, params: { maxSeenBytes: 3 * 210 } });
+      const t = dialogue({ onRequest: hello, params: { maxSeenBytes: 3 * 110 } });
       for (let mid = 1; mid <= 6; mid++) t.receive(`CON GET /a mid=${mid}`);
-      assert.equal(t.core.sizes().seenBytes, 3 * 210);
+      assert.equal(t.core.sizes().seenBytes, 3 * 110);
       t.receive('CON GET /a mid=5');
       assert.equal(t.requests.length, 6);
       t.receive('CON GET /a mid=3');
@@ -359,11 +359,11 @@ describe('CoAP messages on their way', () => {
     });
 
     it('[COAP-028] a peer in use loses its ids and nothing else', () => {
-      const t = dialogue({ params: { maxSeenBytes: 3 * 200 } });
+      const t = dialogue({ params: { maxSeenBytes: 3 * 100 } });
       t.receive('CON POST /slow mid=1', 'one');
       const slow = t.expectRequest();
       for (let mid = 1; mid <= 4; mid++) t.receive(`CON GET /a mid=${mid}`, 'two');
-      assert.ok(t.core.sizes().seenBytes <= 3 * 200);
+      assert.ok(t.core.sizes().seenBytes <= 3 * 100);
       t.respond(slow, { code: Code.CHANGED });
       t.expectSent('ACK 2.04 mid=1', 'one');
       t.core.gone(t.peer('two'), 'gone', t.now);
