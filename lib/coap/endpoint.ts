@@ -62,6 +62,8 @@ export class CoapEndpoint implements TransportSink {
   passedOver = 0;
   #holds = 0;
   #closed = false;
+  /** While a datagram is being taken: when it came. */
+  #receivedAt: number | undefined;
 
   constructor(options: CoapEndpointOptions) {
     const { driver, onError, params, random = systemRandom } = options;
@@ -117,10 +119,14 @@ export class CoapEndpoint implements TransportSink {
       this.passedOver++;
       return;
     }
+    const now = this.#driver.clock.now();
+    this.#receivedAt = now;
     try {
-      this.#core.receive(data, peer, this.#driver.clock.now());
+      this.#core.receive(data, peer, now);
     } catch (error) {
       this.#onError(error);
+    } finally {
+      this.#receivedAt = undefined;
     }
     this.#driver.changed();
   }
@@ -159,6 +165,11 @@ export class CoapEndpoint implements TransportSink {
   }
 
   respond(id: number, spec: ResponseSpec): void {
+    // Most handlers answer at once: within the same call the time is the same, and what became due is looked at at its end.
+    if (this.#receivedAt !== undefined) {
+      this.#core.respond(id, spec, this.#receivedAt);
+      return;
+    }
     this.#core.respond(id, spec, this.#driver.clock.now());
     this.#driver.changed();
   }

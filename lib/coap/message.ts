@@ -26,16 +26,14 @@ export function parseMessage(data: Buffer): Message | FormatError {
   const tokenLength = first & 15;
   const code = data[1]!;
   const mid = (data[2]! << 8) | data[3]!;
-  const fail = (error: string): FormatError => (type === Type.CON ? { error, resetMid: mid } : { error });
-
-  if (tokenLength > 8) return fail('token longer than 8 bytes');
+  if (tokenLength > 8) return formatError(type, mid, 'token longer than 8 bytes');
   if (code === 0) {
     // RFC 7252 4.1: an Empty message is exactly the header.
-    if (tokenLength !== 0 || data.length !== 4) return fail('empty message with bytes after the header');
+    if (tokenLength !== 0 || data.length !== 4) return formatError(type, mid, 'empty message with bytes after the header');
     return { type, code, mid, token: EMPTY, options: [], payload: EMPTY };
   }
   let at = 4 + tokenLength;
-  if (at > data.length) return fail('token runs past the end');
+  if (at > data.length) return formatError(type, mid, 'token runs past the end');
   const token = tokenLength === 0 ? EMPTY : data.subarray(4, at);
 
   const options: Option[] = [];
@@ -43,32 +41,36 @@ export function parseMessage(data: Buffer): Message | FormatError {
   while (at < data.length) {
     const head = data[at++]!;
     if (head === 0xff) {
-      if (at === data.length) return fail('payload marker without payload');
+      if (at === data.length) return formatError(type, mid, 'payload marker without payload');
       return { type, code, mid, token, options, payload: data.subarray(at) };
     }
     let delta = head >> 4;
     let length = head & 15;
-    if (delta === 15 || length === 15) return fail('reserved option delta or length');
+    if (delta === 15 || length === 15) return formatError(type, mid, 'reserved option delta or length');
     if (delta >= 13) {
       const bytes = delta - 12;
-      if (at + bytes > data.length) return fail('option header runs past the end');
+      if (at + bytes > data.length) return formatError(type, mid, 'option header runs past the end');
       delta = bytes === 1 ? data[at]! + 13 : ((data[at]! << 8) | data[at + 1]!) + 269;
       at += bytes;
     }
     if (length >= 13) {
       const bytes = length - 12;
-      if (at + bytes > data.length) return fail('option header runs past the end');
+      if (at + bytes > data.length) return formatError(type, mid, 'option header runs past the end');
       length = bytes === 1 ? data[at]! + 13 : ((data[at]! << 8) | data[at + 1]!) + 269;
       at += bytes;
     }
     number += delta;
-    if (number > 0xffff) return fail('option number above 65535');
-    if (at + length > data.length) return fail('option runs past the end');
-    if (options.length === MAX_OPTIONS) return fail('too many options');
+    if (number > 0xffff) return formatError(type, mid, 'option number above 65535');
+    if (at + length > data.length) return formatError(type, mid, 'option runs past the end');
+    if (options.length === MAX_OPTIONS) return formatError(type, mid, 'too many options');
     options.push({ number, value: data.subarray(at, at + length) });
     at += length;
   }
   return { type, code, mid, token, options, payload: EMPTY };
+}
+
+function formatError(type: Type, mid: number, error: string): FormatError {
+  return type === Type.CON ? { error, resetMid: mid } : { error };
 }
 
 const extra = (value: number): number => (value < 13 ? 0 : value < 269 ? 1 : 2);
@@ -90,7 +92,7 @@ export function encodeMessage(message: Message): Buffer {
   data[1] = code;
   data[2] = mid >> 8;
   data[3] = mid & 0xff;
-  data.set(token, 4);
+  copy(data, 4, token);
   let at = 4 + token.length;
   number = 0;
   for (const option of options) {
@@ -99,15 +101,23 @@ export function encodeMessage(message: Message): Buffer {
     data[at++] = (nibble(delta) << 4) | nibble(length);
     at = writeExtra(data, at, delta);
     at = writeExtra(data, at, length);
-    data.set(option.value, at);
+    copy(data, at, option.value);
     at += length;
     number = option.number;
   }
   if (payload.length > 0) {
     data[at++] = 0xff;
-    data.set(payload, at);
+    copy(data, at, payload);
   }
   return data;
+}
+
+/** A call of `set` costs more than a few bytes do. */
+const SHORT = 16;
+
+function copy(data: Uint8Array, at: number, bytes: Uint8Array): void {
+  if (bytes.length > SHORT) data.set(bytes, at);
+  else for (let i = 0; i < bytes.length; i++) data[at + i] = bytes[i]!;
 }
 
 function writeExtra(data: Buffer, at: number, value: number): number {
@@ -131,5 +141,10 @@ function sorted(options: readonly Option[]): readonly Option[] {
 
 /** An Empty message: an acknowledgement or a Reset (RFC 7252 4.1). */
 export function encodeEmpty(type: Type, mid: number): Buffer {
-  return Buffer.from([0x40 | (type << 4), 0, mid >> 8, mid & 0xff]);
+  const data = Buffer.allocUnsafe(4);
+  data[0] = 0x40 | (type << 4);
+  data[1] = 0;
+  data[2] = mid >> 8;
+  data[3] = mid & 0xff;
+  return data;
 }

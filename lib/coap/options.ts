@@ -35,7 +35,7 @@ interface OptionRule {
 const rule = (min: number, max: number, repeatable = false): OptionRule => ({ min, max, repeatable });
 
 /** Lengths and repetition of the options we know (RFC 7252 table 4 and the RFCs above). */
-const RULES = new Map<number, OptionRule>([
+const KNOWN: readonly (readonly [number, OptionRule])[] = [
   [OptionNumber.URI_HOST, rule(1, 255)],
   [OptionNumber.ETAG, rule(1, 8, true)],
   [OptionNumber.OBSERVE, rule(0, 3)],
@@ -56,7 +56,11 @@ const RULES = new Map<number, OptionRule>([
   [OptionNumber.ECHO, rule(1, 40)],
   [OptionNumber.NO_RESPONSE, rule(0, 1)],
   [OptionNumber.REQUEST_TAG, rule(0, 8, true)],
-]);
+];
+
+/** By option number, without holes: every message asks for each of its options. */
+const RULES = new Array<OptionRule | undefined>(OptionNumber.REQUEST_TAG + 1).fill(undefined);
+for (const [number, expected] of KNOWN) RULES[number] = expected;
 
 /** RFC 7252 5.4.6: odd numbers are critical. */
 export const isCritical = (number: number): boolean => (number & 1) === 1;
@@ -71,7 +75,7 @@ export function recognise(options: readonly Option[]): { readonly known: readonl
   let previous = -1;
   for (let i = 0; i < options.length; i++) {
     const option = options[i]!;
-    const expected = RULES.get(option.number);
+    const expected = option.number < RULES.length ? RULES[option.number] : undefined;
     const { length } = option.value;
     const fits = expected !== undefined && length >= expected.min && length <= expected.max;
     if (fits && (expected.repeatable || option.number !== previous)) {
@@ -88,7 +92,7 @@ export function recognise(options: readonly Option[]): { readonly known: readonl
 /** RFC 7252 3.2: network order, leading zero bytes allowed. Values here have at most 4 bytes. */
 export function uintValue(value: Uint8Array): number {
   let number = 0;
-  for (const byte of value) number = number * 256 + byte;
+  for (let i = 0; i < value.length; i++) number = number * 256 + value[i]!;
   return number;
 }
 
@@ -97,7 +101,7 @@ const SMALL = Array.from({ length: 0x100 }, (_, value) => (value === 0 ? new Uin
 
 /** Shortest form; 0 is the empty value. Shared: not to be changed. */
 export function uintBytes(value: number): Uint8Array {
-  if (value < 0x100) return SMALL[value]!;
+  if (value < 0x100) return SMALL[Math.floor(value)]!;
   if (value < 0x10000) return Uint8Array.of(value >> 8, value & 0xff);
   if (value < 0x1000000) return Uint8Array.of(value >> 16, (value >> 8) & 0xff, value & 0xff);
   return Uint8Array.of(value >>> 24, (value >> 16) & 0xff, (value >> 8) & 0xff, value & 0xff);

@@ -30,11 +30,12 @@ export class Buckets {
   /** Takes one from the bucket; false when it is empty, and then nothing is taken. `now` in monotonic ms. */
   take(key: string, now: number): boolean {
     if (this.#interval === 0) return true;
-    const known = this.#young.get(key) ?? this.#old.get(key) ?? now;
+    const young = this.#young.get(key);
+    const known = young ?? this.#old.get(key) ?? now;
     const full = (known > now ? known : now) + this.#interval;
     // A rounding error of sums must not cost a burst its last one.
     if (full - now > this.#span + 1e-6) return false;
-    if (this.#young.size >= this.#generation && !this.#young.has(key)) {
+    if (young === undefined && this.#young.size >= this.#generation) {
       this.#old = this.#young;
       this.#young = new Map();
     }
