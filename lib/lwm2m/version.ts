@@ -5,6 +5,7 @@ import type { Lwm2mVersion } from './types';
  * writes the version of the document, `1.0.0`.
  */
 export function parseLwm2mVersion(text: string): Lwm2mVersion | undefined {
+  if (text === '1.0' || text === '1.1' || text === '1.2') return text;
   const version = /^(1\.[012])(?:\.\d)?$/.exec(text)?.[1];
   return version as Lwm2mVersion | undefined;
 }

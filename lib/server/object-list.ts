@@ -18,6 +18,8 @@ export interface ObjectList {
 
 const LINK_FORMAT = 40;
 const VERSION = /^\d{1,3}\.\d{1,3}$/;
+/** Stands for "no instance" where ids are numbers. */
+const NO_INSTANCE = MAX_ID + 1;
 /** Segments of a URI path; RFC 7252 5.10 lets one have 255 bytes, and no client needs more for all of them. */
 const ROOT_PATH = /^\/?[^/?#]+(?:\/[^/?#]+)*$/;
 const MAX_ROOT_PATH = 255;
@@ -44,7 +46,9 @@ const MAX_REMEMBERED = 2048;
 
 function read(payload: Uint8Array, knownRoot: string): ObjectList | Refusal {
   if (payload.length > MAX_REMEMBERED) return parse(payload, knownRoot);
-  const key = `${knownRoot}|${Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('latin1')}`;
+  const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('latin1');
+  // Only lists that can be read are remembered: they begin with "<" or a blank, and no path does.
+  const key = knownRoot === '' ? text : `${knownRoot}|${text}`;
   const remembered = young.get(key) ?? old.get(key);
   if (remembered) return remembered;
   const list = parse(payload, knownRoot);
@@ -77,7 +81,7 @@ function readLinks(links: readonly Link[], knownRoot: string): ObjectList | Refu
   const rootPath = root ? root.target.replace(/\/+$/, '') : knownRoot;
   if (rootPath !== '' && (rootPath.length > MAX_ROOT_PATH || !ROOT_PATH.test(rootPath)))
     return bad(`the object list has the alternate path "${printable(rootPath)}", which is no path, or too long`);
-  const objects = new Map<string, ObjectLink>();
+  const objects = new Map<number, ObjectLink>();
   const written = new Map<number, string>();
   for (const link of links) {
     if (link === root) continue;
@@ -90,7 +94,10 @@ function readLinks(links: readonly Link[], knownRoot: string): ObjectList | Refu
     if (objectId > MAX_ID || (instanceId ?? 0) > MAX_ID) return bad(`the object list names ${target}: ids end at ${MAX_ID}`);
     const version = linkAttribute(link, 'ver');
     if (typeof version === 'string' && VERSION.test(version)) written.set(objectId, version);
-    objects.set(`${objectId}/${instanceId ?? ''}`, Object.freeze(instanceId === undefined ? { objectId } : { objectId, instanceId }));
+    objects.set(
+      objectId * (MAX_ID + 2) + (instanceId ?? NO_INSTANCE),
+      Object.freeze(instanceId === undefined ? { objectId } : { objectId, instanceId }),
+    );
   }
   if (objects.size === 0) return bad('the object list names no object');
   const contentFormats = (linkAttribute(root ?? { target: '', attributes: [] }, 'ct') ?? '')
@@ -104,8 +111,19 @@ function readLinks(links: readonly Link[], knownRoot: string): ObjectList | Refu
   });
 }
 
-/** Object id -> version: as written, else as the LwM2M version implies (Core TS 7.2.2). */
+/** The versions of remembered lists, which all devices with the same list share. */
+const versionsOf = new WeakMap<ObjectList, Map<Lwm2mVersion, ReadonlyMap<number, string>>>();
+
+/** Object id -> version: as written, else as the LwM2M version implies (Core TS 7.2.2). Shared: not to be changed. */
 export function objectVersions(list: ObjectList, version: Lwm2mVersion): ReadonlyMap<number, string> {
+  let known = versionsOf.get(list);
+  if (!known) versionsOf.set(list, (known = new Map<Lwm2mVersion, ReadonlyMap<number, string>>()));
+  let versions = known.get(version);
+  if (!versions) known.set(version, (versions = readVersions(list, version)));
+  return versions;
+}
+
+function readVersions(list: ObjectList, version: Lwm2mVersion): ReadonlyMap<number, string> {
   const versions = new Map<number, string>();
   for (const { objectId } of list.objects) {
     if (!versions.has(objectId)) versions.set(objectId, list.written.get(objectId) ?? defaultObjectVersion(objectId, version));

@@ -6,13 +6,14 @@ import { parseObjectList, type ObjectList } from './object-list';
 import { bad, isRefusal, printable, refusal, type Refusal } from './refusal';
 
 /** A well-formed Register. */
-export interface RegisterRequest extends ObjectList {
+export interface RegisterRequest {
+  readonly list: ObjectList;
   readonly endpoint: string;
   readonly lwm2mVersion: Lwm2mVersion;
   readonly lifetime: number;
   readonly binding: string;
   readonly queueMode: boolean;
-  readonly smsNumber?: string;
+  readonly smsNumber: string | undefined;
   readonly extra: Readonly<Record<string, string>>;
 }
 
@@ -37,21 +38,51 @@ const PROFILE_HINT = 'The device should register again with its full object list
 /** Parameters nobody standardised that are kept of one device. */
 const MAX_EXTRA = 32;
 
-type Query = ReadonlyMap<string, string | null>;
+/** Parameters as they came: null for one without "=", undefined for one that is not there. */
+interface Query {
+  ep: string | null | undefined;
+  lwm2m: string | null | undefined;
+  lt: string | null | undefined;
+  b: string | null | undefined;
+  Q: string | null | undefined;
+  sms: string | null | undefined;
+  hasProfile: boolean;
+  readonly extra: Record<string, string>;
+}
 
-/** Parameters by name; null for one without "=". Twice the same standard parameter is an error, of others the last counts. */
+/** Twice the same standard parameter is an error, of others the last counts. */
 function parseQuery(items: readonly string[]): Query | Refusal {
-  const query = new Map<string, string | null>();
+  const query: Query = {
+    ep: undefined,
+    lwm2m: undefined,
+    lt: undefined,
+    b: undefined,
+    Q: undefined,
+    sms: undefined,
+    hasProfile: false,
+    extra: {},
+  };
   for (const item of items) {
     const at = item.indexOf('=');
     const name = at < 0 ? item : item.slice(0, at);
-    if (query.has(name) && STANDARD.has(name)) return bad(`the parameter "${printable(name)}" is there twice`);
-    query.set(name, at < 0 ? null : item.slice(at + 1));
+    const value = at < 0 ? null : item.slice(at + 1);
+    switch (name) {
+      case 'ep':
+      case 'lwm2m':
+      case 'lt':
+      case 'b':
+      case 'Q':
+      case 'sms':
+        if (query[name] !== undefined) return bad(`the parameter "${name}" is there twice`);
+        query[name] = value;
+        break;
+      default:
+        if (name === 'pid') query.hasProfile = true;
+        keepExtra(query.extra, name, value ?? '');
+    }
   }
   return query;
 }
-
-const STANDARD = new Set(['ep', 'lt', 'lwm2m', 'b', 'Q', 'sms']);
 
 /** Names with control characters, or bytes that are not UTF-8, would not survive logs and topics. */
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -65,11 +96,11 @@ export function parseRegister(request: IncomingRequest, identityName: string): R
   if (!request.confirmable) return bad('a Register must be Confirmable');
   const query = parseQuery(request.query);
   if (isRefusal(query)) return query;
-  const endpoint = query.get('ep') ?? (identityName || undefined);
+  const endpoint = query.ep ?? (identityName || undefined);
   if (endpoint === undefined || endpoint === '') return bad('the endpoint name (ep) is missing');
   if (UNPRINTABLE.test(endpoint)) return bad('the endpoint name (ep) has characters that cannot be printed');
 
-  const versionText = query.get('lwm2m') === undefined ? '1.0' : (query.get('lwm2m') ?? '');
+  const versionText = query.lwm2m === undefined ? '1.0' : (query.lwm2m ?? '');
   const lwm2mVersion = parseLwm2mVersion(versionText);
   if (!lwm2mVersion) {
     return refusal(
@@ -80,7 +111,7 @@ export function parseRegister(request: IncomingRequest, identityName: string): R
   }
   const common = parseCommon(query, lwm2mVersion);
   if (isRefusal(common)) return common;
-  if (query.has('pid') && lwm2mVersion === '1.2') {
+  if (query.hasProfile && lwm2mVersion === '1.2') {
     return refusal(Code.CONFLICT, UNKNOWN_PROFILE, PROFILE_HINT);
   }
   const list = parseObjectList(request, undefined);
@@ -92,8 +123,8 @@ export function parseRegister(request: IncomingRequest, identityName: string): R
     binding: common.binding ?? 'U',
     queueMode: common.queueMode ?? false,
     extra: common.extra,
-    ...(common.smsNumber !== undefined && { smsNumber: common.smsNumber }),
-    ...list,
+    smsNumber: common.smsNumber,
+    list,
   };
 }
 
@@ -104,47 +135,32 @@ export function parseUpdate(request: IncomingRequest, version: Lwm2mVersion, kno
   const common = parseCommon(query, version);
   if (isRefusal(common)) return common;
   // Transport TS 1.2 6.7 has no 4.09 for Update; on 4.04 every client registers again.
-  if (query.has('pid') && version === '1.2') return refusal(Code.NOT_FOUND, UNKNOWN_PROFILE, PROFILE_HINT);
+  if (query.hasProfile && version === '1.2') return refusal(Code.NOT_FOUND, UNKNOWN_PROFILE, PROFILE_HINT);
   if (request.payload.length === 0) return common;
   const list = parseObjectList(request, knownRoot);
   return isRefusal(list) ? list : { ...common, list };
 }
 
 function parseCommon(query: Query, version: Lwm2mVersion): Omit<UpdateRequest, 'list'> | Refusal {
-  const result: { lifetime?: number; binding?: string; queueMode?: boolean; smsNumber?: string; extra: Record<string, string> } = {
-    extra: {},
-  };
-  for (const [name, value] of query) {
-    switch (name) {
-      case 'lt': {
-        if (value === null || !/^\d{1,10}$/.test(value)) return bad('the lifetime (lt) must be a number of seconds');
-        const lifetime = Number(value);
-        if (lifetime > MAX_LIFETIME) return bad(`the lifetime (lt) is above ${MAX_LIFETIME} s`);
-        result.lifetime = lifetime;
-        break;
-      }
-      case 'b': {
-        if (value === null || !isBinding(value, version))
-          return bad(`the binding mode (b) "${printable(value ?? '')}" is not one of LwM2M ${version}`);
-        result.binding = value;
-        if (version === '1.0') result.queueMode = value.includes('Q');
-        break;
-      }
-      case 'Q':
-        if (version === '1.0') return bad('the parameter Q does not exist in LwM2M 1.0: queue mode is part of b');
-        if (value !== null) return bad('the parameter Q has no value');
-        result.queueMode = true;
-        break;
-      case 'sms':
-        if (value !== null) result.smsNumber = value;
-        break;
-      case 'ep':
-      case 'lwm2m':
-        break;
-      default:
-        keepExtra(result.extra, name, value ?? '');
-    }
+  const { lt, b, Q, sms, extra } = query;
+  const result: { lifetime?: number; binding?: string; queueMode?: boolean; smsNumber?: string; extra: Record<string, string> } = { extra };
+  if (lt !== undefined) {
+    if (lt === null || !/^\d{1,10}$/.test(lt)) return bad('the lifetime (lt) must be a number of seconds');
+    const lifetime = Number(lt);
+    if (lifetime > MAX_LIFETIME) return bad(`the lifetime (lt) is above ${MAX_LIFETIME} s`);
+    result.lifetime = lifetime;
   }
+  if (b !== undefined) {
+    if (b === null || !isBinding(b, version)) return bad(`the binding mode (b) "${printable(b ?? '')}" is not one of LwM2M ${version}`);
+    result.binding = b;
+    if (version === '1.0') result.queueMode = b.includes('Q');
+  }
+  if (Q !== undefined) {
+    if (version === '1.0') return bad('the parameter Q does not exist in LwM2M 1.0: queue mode is part of b');
+    if (Q !== null) return bad('the parameter Q has no value');
+    result.queueMode = true;
+  }
+  if (sms !== undefined && sms !== null) result.smsNumber = sms;
   return result;
 }
 

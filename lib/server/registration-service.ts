@@ -20,7 +20,12 @@ const ENDINGS: Record<RegistrationEnd, string> = {
 };
 
 /** Of 64 random values two name no letter and are passed over. */
-const ID_LETTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
+const ID_LETTERS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
+const ID_LENGTH = 10;
+const ID_RANDOM = 14;
+const newIdText = Buffer.alloc(ID_LENGTH);
+
+const LOCATION_RD = textOption(OptionNumber.LOCATION_PATH, 'rd');
 
 /** Lifetimes that end in one turn. */
 const MAX_EXPIRED = 200;
@@ -95,7 +100,7 @@ export class RegistrationService implements Core {
     keeper.touch(registrationKey(registration.id));
     this.#answer(request, {
       code: Code.CREATED,
-      options: [textOption(OptionNumber.LOCATION_PATH, 'rd'), textOption(OptionNumber.LOCATION_PATH, registration.id)],
+      options: [LOCATION_RD, textOption(OptionNumber.LOCATION_PATH, registration.id)],
     });
     this.#context.endpoint.setStanding(peer, 'registered');
     this.#context.changed();
@@ -220,34 +225,39 @@ export class RegistrationService implements Core {
   /** Unguessable, because without security it is the right to change the address; short, because some clients have small buffers. */
   #newId(): string {
     for (;;) {
-      let id = '';
-      for (const byte of systemRandom.bytes(14)) id += ID_LETTERS[byte & 63] ?? '';
-      id = id.slice(0, 10);
-      if (id.length === 10 && !this.#context.registrations.byId(id)) return id;
+      const random = systemRandom.bytes(ID_RANDOM);
+      let length = 0;
+      for (let i = 0; i < ID_RANDOM && length < ID_LENGTH; i++) {
+        const letter = random[i]! & 63;
+        if (letter < ID_LETTERS.length) newIdText[length++] = ID_LETTERS[letter]!;
+      }
+      const id = newIdText.toString('latin1');
+      if (length === ID_LENGTH && !this.#context.registrations.byId(id)) return id;
     }
   }
 }
 
 function newRegistration(request: RegisterRequest, peer: Peer, at: number, id: string): Registration {
-  return {
+  const { endpoint, lwm2mVersion, lifetime, binding, queueMode, smsNumber, extra, list } = request;
+  const registration: Registration = {
     id,
-    endpoint: request.endpoint,
-    lwm2mVersion: request.lwm2mVersion,
-    lifetime: request.lifetime,
-    binding: request.binding,
-    queueMode: request.queueMode,
-    ...(request.smsNumber !== undefined && { smsNumber: request.smsNumber }),
-    extra: request.extra,
-    rootPath: request.rootPath ?? '',
-    contentFormats: request.contentFormats,
-    objects: request.objects,
-    versions: objectVersions(request, request.lwm2mVersion),
+    endpoint,
+    lwm2mVersion,
+    lifetime,
+    binding,
+    queueMode,
+    extra,
+    rootPath: list.rootPath ?? '',
+    contentFormats: list.contentFormats,
+    objects: list.objects,
+    versions: objectVersions(list, lwm2mVersion),
     identity: peer.identity,
     address: peer.address,
     port: peer.port,
     registeredAt: at,
     updatedAt: at,
   };
+  return smsNumber === undefined ? registration : { ...registration, smsNumber };
 }
 
 /** The registration after an Update, and the names of what is different. */

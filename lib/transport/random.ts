@@ -18,10 +18,12 @@ export const systemRandom: Random = {
       randomFillSync(pool);
       used = 0;
     }
-    const bytes = Uint8Array.prototype.slice.call(pool, used, used + count);
-    // What was handed out is not left lying around: it may be the right to a registration.
-    pool.fill(0, used, used + count);
-    used += count;
+    const bytes = new Uint8Array(count);
+    for (let i = 0; i < count; i++) {
+      bytes[i] = pool[used]!;
+      // What was handed out is not left lying around: it may be the right to a registration.
+      pool[used++] = 0;
+    }
     return bytes;
   },
   float() {
