@@ -68,13 +68,28 @@ function parseQuery(items: readonly string[]): Query | Refusal {
     const value = at < 0 ? null : item.slice(at + 1);
     switch (name) {
       case 'ep':
+        if (query.ep !== undefined) return twice(name);
+        query.ep = value;
+        break;
       case 'lwm2m':
+        if (query.lwm2m !== undefined) return twice(name);
+        query.lwm2m = value;
+        break;
       case 'lt':
+        if (query.lt !== undefined) return twice(name);
+        query.lt = value;
+        break;
       case 'b':
+        if (query.b !== undefined) return twice(name);
+        query.b = value;
+        break;
       case 'Q':
+        if (query.Q !== undefined) return twice(name);
+        query.Q = value;
+        break;
       case 'sms':
-        if (query[name] !== undefined) return bad(`the parameter "${name}" is there twice`);
-        query[name] = value;
+        if (query.sms !== undefined) return twice(name);
+        query.sms = value;
         break;
       default:
         if (name === 'pid') query.hasProfile = true;
@@ -83,6 +98,8 @@ function parseQuery(items: readonly string[]): Query | Refusal {
   }
   return query;
 }
+
+const twice = (name: string): Refusal => bad(`the parameter "${name}" is there twice`);
 
 /** Names with control characters, or bytes that are not UTF-8, would not survive logs and topics. */
 // eslint-disable-next-line no-control-regex -- control characters are what is looked for
