@@ -1,0 +1,268 @@
+import type { Clock } from '../transport/types';
+import { encodeValue } from './codec';
+import { checkOperation } from './keys';
+import { toStoreError } from './errors';
+import type { Store, StoreError, StoreOperation } from './types';
+
+/**
+ * What an entry holds: bytes, plain data that is encoded when it is written (`encodeValue`), or a function that gives either then,
+ * so that `set` costs next to nothing. What changes between `set` and the write is written as it is by then.
+ */
+export type JournalValue = Uint8Array | string | number | boolean | object | null | (() => unknown);
+
+export type JournalReport =
+  /** Nothing is lost yet: it is tried again after `retryIn` ms. */
+  | {
+      readonly kind: 'write-failed';
+      readonly error: StoreError;
+      readonly failures: number;
+      readonly pending: number;
+      readonly retryIn: number;
+    }
+  | { readonly kind: 'recovered'; readonly failures: number }
+  /** Too much waits to be written: this change will not survive a restart. Once until there is room again. */
+  | { readonly kind: 'refused'; readonly key: string; readonly pendingBytes: number }
+  /** This value can never be written and was left out. Once a flush. */
+  | { readonly kind: 'unwritable'; readonly key: string; readonly error: StoreError };
+
+export interface JournalOptions {
+  readonly store: Store;
+  /** Its alarm belongs to the journal. */
+  readonly clock: Clock;
+  /** At most one write begins in this many ms, and what is set waits no longer for one: 500. */
+  readonly interval?: number;
+  /** Bytes that may wait to be written, about: 64 MiB. Values given lazily count as their key. */
+  readonly maxPendingBytes?: number;
+  /** Between two tries, at most, in ms: 60,000. */
+  readonly maxBackoff?: number;
+  readonly report?: (report: JournalReport) => void;
+}
+
+export interface JournalStats {
+  /** Changes that wait or are being written, and their bytes. */
+  readonly pending: number;
+  readonly pendingBytes: number;
+  /** Changes written, and in how many batches. */
+  readonly written: number;
+  readonly flushes: number;
+  /** Batches that failed; since the last that did not. */
+  readonly failures: number;
+  readonly failing: number;
+  readonly refused: number;
+  readonly unwritable: number;
+}
+
+/** Without `error` everything that was set before the call is in the store. */
+export interface FlushResult {
+  readonly error?: StoreError;
+}
+
+interface Put {
+  readonly value: JournalValue;
+  readonly expiresAt: number | undefined;
+  readonly bytes: number;
+}
+/** Undefined stands for a removal. */
+type Changes = Map<string, Put | undefined>;
+
+const INTERVAL = 500;
+const MAX_PENDING = 64 * 1024 * 1024;
+const MAX_BACKOFF = 60_000;
+/** What a change costs besides its texts and bytes. */
+const OVERHEAD = 128;
+
+/**
+ * Writes what its owner says behind the owner's back: the owner's memory is the truth, the store follows within about a second.
+ * Changes of one key before a write become one; each write is one atomic batch. What fails is kept and tried again.
+ */
+export class Journal {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #interval: number;
+  readonly #maxPending: number;
+  readonly #maxBackoff: number;
+  readonly #report: (report: JournalReport) => void;
+  #waiting: Changes = new Map();
+  #waitingBytes = 0;
+  #writing: Changes | undefined;
+  #writingBytes = 0;
+  #write: Promise<StoreError | undefined> | undefined;
+  /** Numbers of the last change that was set, and of the last that is in the store with all before it. */
+  #set = 0;
+  #kept = 0;
+  #armed = false;
+  #begun = -Infinity;
+  #closed = false;
+  #full = false;
+  #counts = { written: 0, flushes: 0, failures: 0, failing: 0, refused: 0, unwritable: 0 };
+
+  constructor(options: JournalOptions) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#interval = options.interval ?? INTERVAL;
+    this.#maxPending = options.maxPendingBytes ?? MAX_PENDING;
+    this.#maxBackoff = options.maxBackoff ?? MAX_BACKOFF;
+    this.#report = options.report ?? (() => undefined);
+  }
+
+  get stats(): JournalStats {
+    return {
+      pending: this.#waiting.size + (this.#writing?.size ?? 0),
+      pendingBytes: this.#waitingBytes + this.#writingBytes,
+      ...this.#counts,
+    };
+  }
+
+  /** `expiresAt` in milliseconds since 1970. False when too much waits, or the journal is closed: then the store keeps what it had. */
+  set(key: string, value: JournalValue, expiresAt?: number): boolean {
+    const bytes = OVERHEAD + key.length + (value instanceof Uint8Array ? value.length : typeof value === 'string' ? value.length : 0);
+    const grown = bytes - sizeOf(key, this.#waiting);
+    if (this.#closed || (grown > 0 && this.#waitingBytes + this.#writingBytes + grown > this.#maxPending)) return this.#refuse(key);
+    this.#change(key, { value, expiresAt, bytes }, grown);
+    return true;
+  }
+
+  /** Always taken while the journal is open: a removal that is lost would bring back what is gone. */
+  remove(key: string): boolean {
+    if (this.#closed) return this.#refuse(key);
+    this.#change(key, undefined, OVERHEAD + key.length - sizeOf(key, this.#waiting));
+    return true;
+  }
+
+  /** Resolves when everything set before is in the store, or could not be written; for a Deploy or an orderly end. Never rejects. */
+  async flush(): Promise<FlushResult> {
+    const wanted = this.#set;
+    while (this.#kept < wanted) {
+      const others = this.#write;
+      const error = await (others ?? this.#begin());
+      // What somebody else began may not have had it all; a failure counts only when it is ours.
+      if (error && !others) return { error };
+    }
+    return {};
+  }
+
+  /** Takes nothing more, and writes once what waits. The store stays open. Never rejects. */
+  async close(): Promise<FlushResult> {
+    this.#closed = true;
+    const result = await this.flush();
+    this.#clock.alarm(Infinity, nothing);
+    return result;
+  }
+
+  #refuse(key: string): false {
+    this.#counts.refused += 1;
+    if (!this.#full && !this.#closed) this.#tell({ kind: 'refused', key, pendingBytes: this.#waitingBytes + this.#writingBytes });
+    this.#full = true;
+    return false;
+  }
+
+  #change(key: string, put: Put | undefined, grown: number): void {
+    this.#waiting.set(key, put);
+    this.#waitingBytes += grown;
+    this.#set += 1;
+    if (this.#write) return;
+    if (!this.#armed) this.#arm(this.#clock.now() + this.#interval);
+    // Half full is reason not to wait, unless waiting is what the store needs.
+    else if (this.#waitingBytes > this.#maxPending / 2 && this.#counts.failing === 0) this.#arm(this.#clock.now());
+  }
+
+  #arm(at: number): void {
+    this.#armed = true;
+    this.#clock.alarm(at, this.#wake);
+  }
+
+  readonly #wake = (): void => {
+    this.#armed = false;
+    if (!this.#write && this.#waiting.size > 0) void this.#begin();
+  };
+
+  #begin(): Promise<StoreError | undefined> {
+    this.#write = this.#writeAll();
+    return this.#write;
+  }
+
+  async #writeAll(): Promise<StoreError | undefined> {
+    const changes = this.#waiting;
+    const last = this.#set;
+    this.#writing = changes;
+    this.#writingBytes = this.#waitingBytes;
+    this.#waiting = new Map();
+    this.#waitingBytes = 0;
+    this.#begun = this.#clock.now();
+    let error: StoreError | undefined;
+    try {
+      await this.#store.batch(this.#operations(changes));
+    } catch (failure) {
+      error = toStoreError(failure);
+    }
+    this.#writing = undefined;
+    this.#writingBytes = 0;
+    this.#write = undefined;
+    if (error) this.#keepFor(changes, error);
+    else this.#done(changes.size, last);
+    return error;
+  }
+
+  #done(count: number, last: number): void {
+    const { failing } = this.#counts;
+    this.#kept = last;
+    this.#counts.written += count;
+    this.#counts.flushes += 1;
+    this.#counts.failing = 0;
+    this.#full = false;
+    if (this.#waiting.size > 0) this.#arm(Math.max(this.#clock.now(), this.#begun + this.#interval));
+    if (failing > 0) this.#tell({ kind: 'recovered', failures: failing });
+  }
+
+  /** What could not be written waits again, except where something newer does. */
+  #keepFor(changes: Changes, error: StoreError): void {
+    for (const [key, put] of this.#waiting) changes.set(key, put);
+    this.#waiting = changes;
+    this.#waitingBytes = 0;
+    for (const [key, put] of changes) this.#waitingBytes += put?.bytes ?? OVERHEAD + key.length;
+    this.#counts.failures += 1;
+    this.#counts.failing += 1;
+    const retryIn = Math.min(this.#interval * 2 ** Math.min(this.#counts.failing, 30), this.#maxBackoff);
+    if (!this.#closed) this.#arm(this.#clock.now() + retryIn);
+    this.#tell({ kind: 'write-failed', error, failures: this.#counts.failing, pending: changes.size, retryIn });
+  }
+
+  *#operations(changes: Changes): Generator<StoreOperation, void, void> {
+    let told = false;
+    for (const [key, put] of changes) {
+      try {
+        const operation: StoreOperation = put
+          ? { kind: 'put', key, value: bytesOf(put.value), expiresAt: put.expiresAt }
+          : { kind: 'delete', key };
+        checkOperation(operation);
+        yield operation;
+      } catch (failure) {
+        this.#counts.unwritable += 1;
+        if (!told) this.#tell({ kind: 'unwritable', key, error: toStoreError(failure) });
+        told = true;
+      }
+    }
+  }
+
+  #tell(report: JournalReport): void {
+    try {
+      this.#report(report);
+    } catch {
+      // Whoever listens must not keep the journal from writing.
+    }
+  }
+}
+
+function bytesOf(value: JournalValue): Uint8Array {
+  const given = typeof value === 'function' ? (value as () => unknown)() : value;
+  return given instanceof Uint8Array ? given : encodeValue(given);
+}
+
+function sizeOf(key: string, changes: Changes): number {
+  if (!changes.has(key)) return 0;
+  return changes.get(key)?.bytes ?? OVERHEAD + key.length;
+}
+
+function nothing(): void {
+  // An alarm that never rings.
+}
