@@ -4,10 +4,11 @@ import type { Peer, Transport } from '../../lib/transport/types';
 import { decodeTrace, isRegister } from './recorded-exchanges';
 import { loadTraces } from './traces';
 
-/** How much and from which seed; `FUZZ_COUNT` and `FUZZ_SEED` of the environment. */
+/** How much and from which seed; `FUZZ_COUNT` and `FUZZ_SEED` of the environment, `CRASH_COUNT` for processes that are killed. */
 export const FUZZ = {
   count: positive('FUZZ_COUNT', 10_000),
   seed: positive('FUZZ_SEED', 20_260_101),
+  crashes: positive('CRASH_COUNT', 5),
 };
 
 function positive(name: string, otherwise: number): number {
