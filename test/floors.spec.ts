@@ -32,6 +32,11 @@ describe('floors', () => {
       ['a node and the library', 'nodes/lwm2m-in/lwm2m-in.ts', "import { x } from '../../lib/index';"],
       ['the device and the clock', 'lib/device/a.ts', "import type { Clock } from '../transport/types';"],
       ['the device and coap', 'lib/device/a.ts', "import coap from 'coap';"],
+      [
+        'the store, the clock and the database',
+        'lib/store/a.ts',
+        "import type { Clock } from '../transport/types'; import 'classic-level';",
+      ],
       ['the transport and sockets', 'lib/transport/a.ts', "import dgram from 'node:dgram';"],
       ['types alone make no circle', 'lib/coap/types.ts', "import type { x } from './message';"],
     ];
@@ -51,6 +56,8 @@ describe('floors', () => {
       ['language does I/O', 'lib/codec/a.ts', "import fs from 'node:fs';", /no I\/O/],
       ['device knows our CoAP', 'lib/device/a.ts', "import { x } from '../coap/types';", /may not know/],
       ['server uses npm coap', 'lib/server/a.ts', "import coap from 'coap';", /simulated device/],
+      ['server uses the database', 'lib/server/a.ts', "import { ClassicLevel } from 'classic-level';", /only the store/],
+      ['the store knows the server', 'lib/store/a.ts', "import type { x } from '../server/types';", /may not know/],
       ['server opens a socket', 'lib/server/a.ts', "import dgram from 'node:dgram';", /open sockets/],
       ['lib knows Node-RED', 'lib/rpc/a.ts', "import type { Node } from 'node-red';", /Node-RED/],
       ['lib knows the nodes', 'lib/rpc/a.ts', "import { x } from '../../nodes/shared/status';", /outside/],

@@ -18,6 +18,7 @@ interface Manifest {
   main: string;
   types: string;
   dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
   'node-red': { version: string; nodes: Record<string, string> };
 }
 type FlowNode = Record<string, unknown> & { id: string; type: string; z?: string; wires?: string[][] };
@@ -84,7 +85,7 @@ describe('package', () => {
     });
 
     it('has few dependencies, each in one exact version', () => {
-      const versions = Object.entries(manifest.dependencies);
+      const versions = Object.entries({ ...manifest.dependencies, ...manifest.optionalDependencies });
       assert.ok(versions.length <= maxDependencies);
       for (const [name, version] of versions) assert.match(version, /^\d+\.\d+\.\d+$/, name);
     });
@@ -95,6 +96,27 @@ describe('package', () => {
         for (const script of ['preinstall', 'install', 'postinstall']) assert.equal(scripts[script], undefined, `${name}: ${script}`);
         assert.equal(existsSync(path.join(root, 'node_modules', name, 'binding.gyp')), false, name);
       }
+    });
+
+    it('has an embedded store with binaries for every platform, and installs without it', () => {
+      const folder = 'node_modules/classic-level';
+      const { scripts = {} } = JSON.parse(read(`${folder}/package.json`)) as { scripts?: Record<string, string> };
+      assert.deepEqual(
+        [Object.keys(manifest.optionalDependencies), manifest.dependencies['classic-level']],
+        [['classic-level'], undefined],
+      );
+      // It compiles only where no binary fits, and where that fails npm goes on without it.
+      assert.deepEqual([scripts['preinstall'], scripts['install'], scripts['postinstall']], [undefined, 'node-gyp-build', undefined]);
+      const binaries = readdirSync(path.join(root, folder, 'prebuilds'), { recursive: true, encoding: 'utf8' }).map((file) =>
+        file.replaceAll('\\', '/'),
+      );
+      for (const platform of ['linux-x64', 'linux-arm', 'linux-arm64', 'darwin-x64+arm64', 'win32-x64']) {
+        assert.ok(
+          binaries.some((file) => file.startsWith(`${platform}/`) && file.endsWith('.node')),
+          platform,
+        );
+      }
+      assert.ok(binaries.includes('linux-x64/classic-level.musl.node'));
     });
 
     it('lists the nodes that are there', () => {

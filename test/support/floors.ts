@@ -39,6 +39,8 @@ const narrowed: Readonly<Record<string, readonly string[]>> = {
   'lib/lwm2m': [],
   'lib/model': ['lib/lwm2m'],
   'lib/codec': ['lib/lwm2m', 'lib/model'],
+  // Bytes in, bytes out; the type of the clock is all it shares.
+  'lib/store': ['lib/transport/types.ts'],
   // Its CoAP is not ours, so that the server is always exercised by another implementation; the type of the clock is all they share.
   'lib/device': ['lib/lwm2m', 'lib/model', 'lib/codec', 'lib/dtls', 'lib/transport/types.ts'],
 };
@@ -160,6 +162,7 @@ function checkPackage(file: string, item: Import): string | undefined {
   }
   if (/^(@node-red\/|node-red($|\/)|@types\/node-red)/.test(name)) return `${edge}: lib/ must not know Node-RED`;
   if (name === 'coap' || name.startsWith('coap/')) return room === 'lib/device' ? undefined : `${edge}: only the simulated device uses it`;
+  if (name === 'classic-level' && room !== 'lib/store') return `${edge}: only the store uses it`;
   if (name === 'coap-packet' && room !== 'lib/device') return `${edge}: only the simulated device uses it`;
   const floor = floors[room];
   if (floor === 3 && ioModules.has(name)) return `${edge}: the language floor does no I/O`;

@@ -60,7 +60,7 @@ describe('the files of LevelDB', () => {
       folder = mkdtempSync(path.join(tmpdir(), 'lwm2m-level-'));
       const random = createRandom(11);
       for (const compression of [true, false]) {
-        const level = new ClassicLevel(path.join(folder, String(compression)), {
+        const level = new ClassicLevel<string, Buffer>(path.join(folder, String(compression)), {
           compression,
           writeBufferSize: 100_000,
           valueEncoding: 'buffer',
