@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { toStoreError } from './errors';
 import { isLocked, openLevel } from './level';
@@ -55,14 +55,15 @@ async function take(levelClass: LevelClass, place: string): Promise<Release> {
   }
 }
 
-/** There is nothing in it, so a damaged one is simply made anew. */
+/** There is nothing in it, so one that does not open is made anew; but for the file that is locked, which somebody may take meanwhile. */
 async function openLock(levelClass: LevelClass, place: string): Promise<Level> {
   try {
     return await openLevel(levelClass, place);
   } catch (error) {
-    if (!(error instanceof StoreError) || error.code !== 'DAMAGED') throw error;
-    await rm(place, { recursive: true, force: true });
-    await mkdir(place, { recursive: true });
+    if (error instanceof StoreError && isLocked(error)) throw error;
+    for (const name of await readdir(place)) {
+      if (name !== 'LOCK') await rm(path.join(place, name), { recursive: true, force: true });
+    }
     return openLevel(levelClass, place);
   }
 }

@@ -22,7 +22,7 @@ const READ_AHEAD = 128 * 1024;
 
 /**
  * Moves a damaged database aside, untouched, and makes a new one of those of its files whose checksums are right; where even that
- * fails, an empty one. Rejects with `StoreError` when the disk does not let it.
+ * fails, an empty one. Rejects with `StoreError` when the disk does not let it, and leaves everything as it was.
  */
 export async function salvage(levelClass: LevelClass, folder: string, now: number): Promise<Salvaged> {
   const data = path.join(folder, 'data');
@@ -31,22 +31,33 @@ export async function salvage(levelClass: LevelClass, folder: string, now: numbe
     const aside = await freshName(folder, 'damaged', now);
     await rename(data, aside);
     try {
-      await mkdir(data);
-      await takeOver(check, aside, data);
-      await repairLevel(levelClass, data);
-      const level = await openLevel(levelClass, data);
-      try {
-        return { level, aside, kept: await rebuildTimes(level) };
-      } catch (error) {
-        await level.close().catch(() => undefined);
-        throw error;
-      }
-    } catch {
+      const saved = await makeNew(levelClass, check, aside, data);
+      return { ...saved, aside };
+    } catch (error) {
+      // Nothing can be written now: the next start shall find it as it was.
       await rm(data, { recursive: true, force: true });
-      return { level: await openLevel(levelClass, data), aside, kept: 0 };
+      await rename(aside, data);
+      throw error;
     }
   } catch (error) {
     throw toStoreError(error);
+  }
+}
+
+async function makeNew(levelClass: LevelClass, check: FilesCheck, aside: string, data: string): Promise<Omit<Salvaged, 'aside'>> {
+  let level: Level | undefined;
+  try {
+    await mkdir(data);
+    await takeOver(check, aside, data);
+    await repairLevel(levelClass, data);
+    level = await openLevel(levelClass, data);
+    return { level, kept: await rebuildTimes(level) };
+  } catch (error) {
+    await level?.close().catch(() => undefined);
+    const { code } = toStoreError(error);
+    if (code === 'DISK_FULL' || code === 'READ_ONLY') throw error;
+    await rm(data, { recursive: true, force: true });
+    return { level: await openLevel(levelClass, data), kept: 0 };
   }
 }
 

@@ -370,6 +370,37 @@ describe('a store in trouble', () => {
       }
     }).timeout(30_000);
 
+    it('and a damaged store: left as it is until there is room', async function () {
+      const mountPoint = place();
+      mkdirSync(mountPoint);
+      const mounted =
+        isRoot && process.platform === 'linux' && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', mountPoint]).status === 0;
+      if (!mounted) return this.skip();
+      try {
+        const directory = path.join(mountPoint, 'store');
+        cpSync(filled, directory, { recursive: true });
+        rmSync(path.join(directory, 'data/CURRENT'));
+        const before = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.startsWith('data'));
+        // Room for the lock, and not for what is saved.
+        spawnSync('sh', ['-c', 'head -c 100000000 /dev/zero >"$0/ballast"; truncate -s -60K "$0/ballast"', mountPoint]);
+        const opened = await open(directory);
+        assert.deepEqual([opened.store.kind, opened.notices.map(({ code }) => code)], ['memory', ['DISK_FULL']]);
+        assert.deepEqual(
+          readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => /^(data|damaged)/.test(name)),
+          before,
+        );
+        rmSync(path.join(mountPoint, 'ballast'));
+        const again = await open(directory);
+        assert.deepEqual(
+          again.notices.map(({ code, kept }) => [code, kept]),
+          [['DAMAGED', COUNT + 200]],
+        );
+        await again.store.close();
+      } finally {
+        spawnSync('umount', [mountPoint]);
+      }
+    }).timeout(30_000);
+
     it('already when it is opened: in memory', function () {
       const mountPoint = place();
       mkdirSync(mountPoint);
