@@ -33,6 +33,8 @@ export interface JournalOptions {
   readonly interval?: number;
   /** Bytes that may wait to be written, about: 64 MiB. Values given lazily count as their key. */
   readonly maxPendingBytes?: number;
+  /** A flush of more bytes is written in several batches, each atomic, for LevelDB copies a large one in one go: 4 MiB. */
+  readonly maxBatchBytes?: number;
   /** Between two tries, at most, in ms: 60,000. */
   readonly maxBackoff?: number;
   readonly report?: (report: JournalReport) => void;
@@ -42,10 +44,10 @@ export interface JournalStats {
   /** Changes that wait or are being written, and their bytes. */
   readonly pending: number;
   readonly pendingBytes: number;
-  /** Changes written, and in how many batches. */
+  /** Changes written, and in how many flushes. */
   readonly written: number;
   readonly flushes: number;
-  /** Batches that failed; since the last that did not. */
+  /** Flushes that failed; since the last that did not. */
   readonly failures: number;
   readonly failing: number;
   readonly refused: number;
@@ -67,19 +69,21 @@ type Changes = Map<string, Put | undefined>;
 
 const INTERVAL = 500;
 const MAX_PENDING = 64 * 1024 * 1024;
+const MAX_BATCH = 4 * 1024 * 1024;
 const MAX_BACKOFF = 60_000;
 /** What a change costs besides its texts and bytes. */
 const OVERHEAD = 128;
 
 /**
  * Writes what its owner says behind the owner's back: the owner's memory is the truth, the store follows within about a second.
- * Changes of one key before a write become one; each write is one atomic batch. What fails is kept and tried again.
+ * Changes of one key before a write become one; each write is one atomic batch, or several when it is large. What fails is kept and tried again.
  */
 export class Journal {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #interval: number;
   readonly #maxPending: number;
+  readonly #maxBatch: number;
   readonly #maxBackoff: number;
   readonly #report: (report: JournalReport) => void;
   #waiting: Changes = new Map();
@@ -101,6 +105,7 @@ export class Journal {
     this.#clock = options.clock;
     this.#interval = options.interval ?? INTERVAL;
     this.#maxPending = options.maxPendingBytes ?? MAX_PENDING;
+    this.#maxBatch = options.maxBatchBytes ?? MAX_BATCH;
     this.#maxBackoff = options.maxBackoff ?? MAX_BACKOFF;
     this.#report = options.report ?? (() => undefined);
   }
@@ -191,7 +196,8 @@ export class Journal {
     this.#begun = this.#clock.now();
     let error: StoreError | undefined;
     try {
-      await this.#store.batch(this.#operations(changes));
+      const operations = this.#operations(changes);
+      for (const end = { reached: false }; !end.reached;) await this.#store.batch(upTo(operations, this.#maxBatch, end));
     } catch (failure) {
       error = toStoreError(failure);
     }
@@ -250,6 +256,23 @@ export class Journal {
     } catch {
       // Whoever listens must not keep the journal from writing.
     }
+  }
+}
+
+/** Operations until there are enough bytes, or no more; `next` by hand, for a loop would close the generator. */
+function* upTo(
+  operations: Iterator<StoreOperation, void, void>,
+  bytes: number,
+  end: { reached: boolean },
+): Generator<StoreOperation, void, void> {
+  for (let left = bytes; left > 0;) {
+    const { done, value } = operations.next();
+    if (done) {
+      end.reached = true;
+      return;
+    }
+    left -= OVERHEAD + value.key.length + (value.kind === 'put' ? value.value.length : 0);
+    yield value;
   }
 }
 

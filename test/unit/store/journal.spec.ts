@@ -8,6 +8,8 @@ class Watched {
   readonly batches: string[][] = [];
   readonly store: Store;
   error: StoreError | undefined;
+  /** Which batch fails, from 1. */
+  failAt: number | undefined;
   gate: Promise<void> | undefined;
 
   constructor(readonly inner: Store) {
@@ -16,6 +18,7 @@ class Watched {
         const taken = [...operations];
         this.batches.push(taken.map((one) => (one.kind === 'put' ? `${one.key}=${Buffer.from(one.value).toString()}` : `-${one.key}`)));
         await this.gate;
+        if (this.batches.length === this.failAt) throw new StoreError('DISK_FULL', 'There is no room on the disk.');
         if (this.error) throw this.error;
         await inner.batch(taken);
       },
@@ -72,6 +75,24 @@ describe('journal', () => {
       refused: 0,
       unwritable: 0,
     });
+  });
+
+  it('[STORE-030] writes much in several batches, and all of it again when one of them fails', async () => {
+    const journal = await start({ maxBatchBytes: 1_000 });
+    for (let at = 0; at < 10; at += 1) journal.set(`k${at}`, () => Buffer.alloc(300, String(at)));
+    assert.deepEqual(await journal.flush(), {});
+    assert.deepEqual(
+      watched.batches.map((batch) => batch.map((one) => one.slice(0, 2 + 2))),
+      [['k0=0', 'k1=1', 'k2=2'], ['k3=3', 'k4=4', 'k5=5'], ['k6=6', 'k7=7', 'k8=8'], ['k9=9']],
+    );
+    watched.batches.length = 0;
+    for (let at = 0; at < 4; at += 1) journal.set(`k${at}`, Buffer.alloc(900));
+    watched.failAt = 2;
+    assert.equal((await journal.flush()).error?.code, 'DISK_FULL');
+    assert.deepEqual([watched.batches.length, journal.stats.pending], [2, 4]);
+    watched.failAt = undefined;
+    assert.deepEqual(await journal.flush(), {});
+    assert.deepEqual([watched.batches.length, journal.stats.pending], [7, 0]);
   });
 
   it('[STORE-031] takes values when they are written: a function, or an object as it is by then', async () => {
