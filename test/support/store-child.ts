@@ -12,7 +12,17 @@ import { createRandom } from './random';
 const [mode = '', folder = '', seed = '1'] = process.argv.slice(2);
 const tell = (line: unknown): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 
+/** Gives up the rights of root once everything is loaded: the project may lie where only root can read. */
+async function dropRights(uid: number): Promise<void> {
+  if (!(uid > 0)) return;
+  await import('classic-level');
+  process.setgroups?.([]);
+  process.setgid?.(uid);
+  process.setuid?.(uid);
+}
+
 async function main(): Promise<void> {
+  await dropRights(Number(process.env['STORE_CHILD_UID']));
   const { store, notices } = await openStore({ directory: folder, lockWait: 0 });
   tell({ kind: store.kind, notices });
   switch (mode) {

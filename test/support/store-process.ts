@@ -19,8 +19,7 @@ export function runStoreChild(mode: string, folder: string, { uid, env = {}, bef
   const result = spawnSync(command!, rest, {
     cwd: root,
     encoding: 'utf8',
-    env: { ...process.env, TSX_DISABLE_CACHE: '1', ...env },
-    ...(uid !== undefined && { uid, gid: uid }),
+    env: { ...process.env, ...env, ...(uid !== undefined && { STORE_CHILD_UID: String(uid) }) },
   });
   if (result.status !== 0) throw new Error(`ended with ${result.signal ?? result.status}: ${result.stdout}${result.stderr}`);
   return lines(result.stdout);
@@ -31,7 +30,6 @@ export function startStoreChild(mode: string, folder: string, ...more: string[])
   return spawn(process.execPath, ['--require', 'tsx/cjs', script, mode, folder, ...more], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
   });
 }
 
