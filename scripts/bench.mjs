@@ -2,7 +2,7 @@
 // default. Options go to the benchmarks; docs/benchmarks.md names them. They measure the compiled code of dist/.
 import { checkNode, ensureBuilt, ensureInstalled, fail, root, run } from './lib/workspace.mjs';
 
-const known = ['coap', 'store'];
+const known = ['coap', 'store', 'scale'];
 const given = process.argv.slice(2);
 const firstOption = given.findIndex((argument) => argument.startsWith('-'));
 const names = firstOption < 0 ? given : given.slice(0, firstOption);

@@ -108,8 +108,17 @@ export class RecordReader {
 }
 
 export function writeObservation({ observation, lastObserve, lastAt }: KeptObservation): unknown {
-  const { id, path, ...rest } = observation;
-  return { ...rest, path: formatPath(path.ids, path.version), ...(lastObserve !== undefined && { lastObserve }), lastAt };
+  const { path, registrationId, endpoint, contentFormat, accept, startedAt } = observation;
+  return {
+    registrationId,
+    endpoint,
+    contentFormat,
+    accept,
+    startedAt,
+    path: formatPath(path.ids, path.version),
+    ...(lastObserve !== undefined && { lastObserve }),
+    lastAt,
+  };
 }
 
 export function readValue(record: unknown): LastValue | undefined {
