@@ -8,13 +8,19 @@ import { DeviceTable, readDevicesFile } from './credentials/device-table';
 import type { DeviceEntry, UnknownDevices } from './credentials/types';
 import { omaModel } from './model/oma';
 import { newServerCounters } from './server/context';
+import { EventPump } from './server/event-pump';
+import type { LastValue } from './server/last-values';
 import { attachLive, type Attachment } from './server/live';
+import { restoreState } from './server/restore';
 import { ServerCore } from './server/server';
+import type { Route } from './server/state';
 import { collectStats, StatsTimer, type ServerStats } from './server/stats';
+import { acquireStore, decodeValue, pagesOf, type Journal, type JournalReport, type SharedStore } from './store/index';
 import type { Observation, Operation, OperationOptions, OperationResult, Registration, ServerEvent } from './server/types';
 import { createRealClock } from './transport/clock';
 import { hostList, listenAddresses } from './transport/addresses';
 import { acquireListener, listenerKey, releaseListener } from './transport/listeners';
+import { watchLoopDelay, type LoopWatch } from './transport/loop-delay';
 import type { Clock } from './transport/types';
 
 export * from './rpc/index';
@@ -23,6 +29,7 @@ export type { DeviceEvent, DeviceOptions, DeviceState, DeviceValue, SimulatedDev
 export { omaModel } from './model/oma';
 export { DeviceTableError } from './credentials/device-table';
 export type { CoapLimits } from './coap/params';
+export type { LastValue } from './server/last-values';
 export type { ServerStats } from './server/stats';
 export type * from './server/types';
 export type * from './credentials/types';
@@ -51,6 +58,18 @@ export interface Lwm2mServerOptions {
   readonly devicesFile?: string;
   /** Milliseconds for one operation, when neither the call nor the device says otherwise. Default 120000. */
   readonly timeout?: number;
+  /** Commands under way at most; one more fails with BUSY. Default 2000. */
+  readonly maxOperations?: number;
+  /** Events handed over in one turn of the event loop. Default 20. */
+  readonly eventsPerTurn?: number;
+  /** Milliseconds by which timers may be late before Registers and Sends are put off with 5.03. Default 1000. */
+  readonly maxLoopDelay?: number;
+  /** A folder for what must outlive the process: registrations, observations, last values. Default: nothing is kept. */
+  readonly storeDir?: string;
+  /** Under which name this server finds its records again, where several share a folder. Default: its name. */
+  readonly storeId?: string;
+  /** Hears what a person should know of the store: where it is damaged, cannot be written ... Default: nobody does. */
+  readonly onNotice?: (text: string) => void;
   /** Seconds between two `stats` events, at least 1; 0, the default, for none. */
   readonly statsInterval?: number;
   readonly clock?: Clock;
@@ -67,17 +86,31 @@ export interface Lwm2mServer {
   /** The port in use, once started. */
   readonly port: number;
   readonly listening: boolean;
+  /** How many devices are registered. */
+  readonly size: number;
   /** Returns a function that ends the subscription. A listener that throws does not harm the others. */
   subscribe(listener: (event: ServerEvent) => void): () => void;
   registrations(): Registration[];
   registration(endpoint: string): Registration | undefined;
   observations(endpoint: string): Observation[];
+  /** What a device said last, by path text ("/3/0/9"), whatever carried it. */
+  lastValues(endpoint: string): ReadonlyMap<string, LastValue>;
+  /** Endpoint names of registered devices that the present device table would refuse. */
+  unwelcome(): string[];
   /** Never rejects. */
   perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
   /** The counters since the start, and sizes, at any time; of several servers on one port those of CoAP are the port's. */
   stats(): ServerStats;
-  /** Counts events that a subscriber had to let go, under `eventsLost`. */
-  countLost(events: number): void;
+  /** Keeps all events until `resumeEvents`, because nobody can take them now; what is too much is lost, and counted (`eventsLost`). */
+  pauseEvents(): void;
+  /** Returns how many events were lost since the pause began. */
+  resumeEvents(): number;
+  /** Takes out the events that wait, for a server that takes the place of this one. */
+  takeEvents(): ServerEvent[];
+  /** Events that a server before this one could not hand over. */
+  inheritEvents(events: readonly ServerEvent[]): void;
+  /** Resolves when all that has to outlive the process is in the store. Never rejects. */
+  flush(): Promise<void>;
   /** Whether the open sockets keep the process alive. */
   keepAlive(on: boolean): void;
   /** New device table, times and `onError` for a running server. Throws as `createLwm2mServer` does. */
@@ -88,20 +121,33 @@ const DEFAULT_PORT = 5683;
 const DEFAULT_TIMEOUT = 120_000;
 const NO_SIZES: CoapSizes = { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0 };
 
+/** Records read and restored in one go: a few milliseconds. */
+const PAGE = 250;
+const MAX_LOOP_DELAY = 1000;
+
 interface Settings {
   readonly devices: DeviceTable;
   readonly timeout: number;
   readonly statsInterval: number;
+  readonly maxOperations?: number;
+  readonly maxLoopDelay: number;
 }
 
 /** What a running server takes over. */
 function settings(options: Lwm2mServerOptions): Settings {
-  const { devices = [], devicesFile, unknownDevices = 'refuse', timeout = DEFAULT_TIMEOUT, statsInterval = 0 } = options;
+  const { devices = [], devicesFile, unknownDevices = 'refuse', timeout = DEFAULT_TIMEOUT, statsInterval = 0, maxOperations } = options;
+  const { maxLoopDelay = MAX_LOOP_DELAY } = options;
   if (statsInterval !== 0 && !(statsInterval >= 1 && statsInterval < Infinity)) {
     throw new RangeError('statsInterval must be a number of seconds from 1 up, or 0');
   }
   const fromFile = devicesFile ? readDevicesFile(devicesFile) : [];
-  return { devices: new DeviceTable({ devices: [...devices, ...fromFile], unknownDevices }), timeout, statsInterval };
+  return {
+    devices: new DeviceTable({ devices: [...devices, ...fromFile], unknownDevices }),
+    timeout,
+    statsInterval,
+    maxLoopDelay,
+    ...(maxOperations !== undefined && { maxOperations }),
+  };
 }
 
 /** An LwM2M server on its own port. Throws `DeviceTableError` on a device table that makes no sense, RangeError on such limits or times. */
@@ -109,8 +155,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
   const { port = DEFAULT_PORT, host, receiveBuffer, limits = {}, name = 'lwm2m-server' } = options;
   completeParams(limits);
   let internalErrors = 0;
-  let eventsLost = 0;
-  let { onError: hear } = options;
+  let { onError: hear, onNotice: notice } = options;
   const onError = (error: unknown): void => {
     internalErrors++;
     hear?.(error);
@@ -125,6 +170,13 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
   let statsTimer: StatsTimer | undefined;
   let startedAt = 0;
   let starting: Promise<void> | undefined;
+  let stopping: Promise<void> | undefined;
+  let store: SharedStore | undefined;
+  let journal: Journal | undefined;
+  let loop: LoopWatch | undefined;
+  let lostBefore = 0;
+  const prefix = `${options.storeId ?? name}/`;
+  const pump = new EventPump({ deliver: publish, ...(options.eventsPerTurn !== undefined && { perTurn: options.eventsPerTurn }) });
 
   function publish(event: ServerEvent): void {
     for (const subscriber of subscribers) {
@@ -136,24 +188,72 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     }
   }
 
+  function openJournal(directory: string, shared: SharedStore): Journal {
+    for (const { text } of shared.notices) notice?.(text);
+    return shared.journal({
+      clock: createRealClock(),
+      source: (key) => core?.record(key.slice(prefix.length)),
+      report: (report) => notice?.(journalText(report, directory)),
+    });
+  }
+
   async function open(): Promise<void> {
     const clock = options.clock ?? createRealClock();
     const addresses = listenAddresses(hosts);
-    key = `coap|${addresses.map((address) => listenerKey(address, port)).join('|')}`;
-    const acquired = await acquireListener(key, () => new CoapListener({ port, addresses, receiveBuffer, params: limits, clock, onError }));
+    if (options.storeDir) store = await acquireStore(options.storeDir);
+    let acquired: CoapListener | undefined;
     try {
+      const wanted = `coap|${addresses.map((address) => listenerKey(address, port)).join('|')}`;
+      acquired = await acquireListener(wanted, () => new CoapListener({ port, addresses, receiveBuffer, params: limits, clock, onError }));
+      key = wanted;
       const { endpoint, driver } = acquired;
-      core = new ServerCore({ name, endpoint, driver, model: omaModel(), onError, ...current });
+      // Whoever speaks before everything is restored would be answered as a stranger.
+      const release = endpoint.hold();
+      try {
+        journal = store && openJournal(options.storeDir ?? '', store);
+        const keeper = { touch: (record: string) => void journal?.touch(prefix + record) };
+        const overloaded = (): boolean => pump.full || (loop?.current() ?? 0) > current.maxLoopDelay;
+        core = new ServerCore({ name, endpoint, driver, model: omaModel(), onError, keeper, overloaded, ...current });
+        core.subscribe((event) => pump.push(event));
+        if (store) await restore(core, store, acquired);
+      } finally {
+        release();
+      }
     } catch (error) {
-      await releaseListener(key);
+      core?.close();
+      core = undefined;
+      if (acquired) await releaseListener(key);
+      await closeStore();
       throw error;
     }
     listener = acquired;
+    loop = watchLoopDelay();
     startedAt = acquired.driver.clock.now();
-    core.subscribe(publish);
     statsTimer = new StatsTimer({ clock: acquired.driver.clock, tell: tellStats });
     statsTimer.setInterval(current.statsInterval);
     acquired.driver.attach(statsTimer);
+  }
+
+  /** A store that cannot be read is no reason not to serve: the devices register again by themselves. */
+  async function restore(into: ServerCore, { store: from }: SharedStore, sockets: CoapListener): Promise<void> {
+    async function* pages(kind: string) {
+      for await (const page of pagesOf(from, `${prefix}${kind}/`, PAGE)) {
+        yield page.map((entry) => ({ key: entry.key.slice(prefix.length), value: valueOf(entry.value) }));
+      }
+    }
+    const route: Route = ({ address, port: remote }, local) => sockets.route(address, remote, local);
+    try {
+      const { dropped } = await restoreState(into, { pages }, route);
+      if (dropped > 0) notice?.(`${dropped} records of the store could not be used, and are removed from it.`);
+    } catch (error) {
+      notice?.(`The store cannot be read any further: ${String(error)}. Devices that are missing register again by themselves.`);
+    }
+  }
+
+  async function closeStore(): Promise<void> {
+    await journal?.close();
+    await store?.release();
+    store = journal = undefined;
   }
 
   function stats(): ServerStats {
@@ -164,31 +264,46 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       core: core?.counters() ?? { ...newServerCounters(), registrations: 0, observations: 0, pendingOperations: 0 },
       uptime: listener ? listener.driver.clock.now() - startedAt : 0,
       internalErrors,
-      eventsLost,
+      eventsLost: pump.counters.lostEvents,
+      coalescedNotifications: pump.counters.coalescedNotifications,
+      waitingEvents: pump.waiting,
       loopDelay: statsTimer?.loopDelay() ?? { mean: 0, max: 0 },
     });
   }
 
   function tellStats(): void {
     if (!listener) return;
-    publish({ kind: 'stats', at: listener.driver.clock.wall(), interval: current.statsInterval, counters: stats() });
+    pump.push({ kind: 'stats', at: listener.driver.clock.wall(), interval: current.statsInterval, counters: stats() });
+  }
+
+  async function begin(): Promise<void> {
+    await stopping;
+    if (!core) await open();
+  }
+
+  async function shut(): Promise<void> {
+    await starting?.catch(() => undefined);
+    if (!core) return;
+    const closing = core;
+    if (statsTimer) listener?.driver.detach(statsTimer);
+    statsTimer?.setInterval(0);
+    loop?.stop();
+    listener = statsTimer = loop = undefined;
+    closing.close();
+    // While the core is still there to be asked for its records.
+    await closeStore();
+    core = undefined;
+    await releaseListener(key);
   }
 
   return {
     async start() {
-      if (core) return;
-      starting ??= open().finally(() => (starting = undefined));
+      starting ??= begin().finally(() => (starting = undefined));
       await starting;
     },
     async close() {
-      await starting?.catch(() => undefined);
-      if (!core) return;
-      const closing = core;
-      if (statsTimer) listener?.driver.detach(statsTimer);
-      statsTimer?.setInterval(0);
-      core = listener = statsTimer = undefined;
-      closing.close();
-      await releaseListener(key);
+      stopping ??= shut().finally(() => (stopping = undefined));
+      await stopping;
     },
     get port() {
       return listener?.port ?? 0;
@@ -196,23 +311,43 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     get listening() {
       return listener !== undefined;
     },
+    get size() {
+      return (listener && core?.size) ?? 0;
+    },
     subscribe(subscriber) {
       subscribers.add(subscriber);
       return () => subscribers.delete(subscriber);
     },
-    registrations: () => core?.registrations() ?? [],
-    registration: (endpoint) => core?.registration(endpoint),
-    observations: (endpoint) => core?.observations(endpoint) ?? [],
+    registrations: () => (listener && core?.registrations()) ?? [],
+    registration: (endpoint) => listener && core?.registration(endpoint),
+    observations: (endpoint) => (listener && core?.observations(endpoint)) ?? [],
+    unwelcome: () => (listener && core?.unwelcome()) ?? [],
+    lastValues: (endpoint) => core?.lastValues(endpoint) ?? new Map<string, LastValue>(),
     perform(endpoint, operation, operationOptions) {
-      if (core) return core.perform(endpoint, operation, operationOptions);
+      if (core && listener) return core.perform(endpoint, operation, operationOptions);
       return Promise.resolve({ kind: 'failed', code: 'CLOSED', error: `The server "${name}" is not running.` });
     },
     stats,
-    countLost: (events) => (eventsLost += events),
+    pauseEvents() {
+      if (pump.paused) return;
+      lostBefore = pump.counters.lostEvents;
+      pump.pause();
+    },
+    resumeEvents() {
+      if (!pump.paused) return 0;
+      pump.resume();
+      return pump.counters.lostEvents - lostBefore;
+    },
+    takeEvents: () => pump.take(),
+    inheritEvents: (events) => events.forEach((event) => pump.push(event)),
+    async flush() {
+      await journal?.flush();
+    },
     keepAlive: (on) => listener?.keepAlive(on),
     configure(next) {
       current = settings(next);
       hear = next.onError;
+      notice = next.onNotice;
       core?.configure(current);
       statsTimer?.setInterval(current.statsInterval);
       listener?.driver.changed();
@@ -221,7 +356,10 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
 }
 
 /** A server that outlasts a Deploy; see `release`. */
-export type LiveServer = Attachment<Lwm2mServer>;
+export interface LiveServer extends Attachment<Lwm2mServer> {
+  /** Endpoint names of devices that are registered with the server whose place this one took, on other sockets. */
+  readonly displaced: readonly string[];
+}
 
 /**
  * The live server of a configuration node: the one its predecessor left parked, when port, addresses, receive buffer and
@@ -231,7 +369,41 @@ export function acquireServer(id: string, options: Lwm2mServerOptions): LiveServ
   const { port = DEFAULT_PORT, host, receiveBuffer = 0, limits = {} } = options;
   // Before anything is taken: a server that is adopted and then not used would run on without an owner.
   settings(options);
-  const live = attachLive(id, JSON.stringify([port, hostList(host), receiveBuffer, limits]), () => createLwm2mServer(options));
+  const { storeDir = '', storeId = '' } = options;
+  const key = JSON.stringify([port, hostList(host), receiveBuffer, limits, storeDir, storeId]);
+  let displaced: string[] = [];
+  const live = attachLive<Lwm2mServer>(id, key, (previous) => {
+    const server = createLwm2mServer(options);
+    displaced = previous?.registrations().map(({ endpoint }) => endpoint) ?? [];
+    if (previous) server.inheritEvents(previous.takeEvents());
+    return server;
+  });
   if (live.adopted) live.server.configure(options);
-  return live;
+  return { ...live, displaced };
+}
+
+/** Undefined, which is no record, for what cannot be decoded. */
+function valueOf(bytes: Buffer): unknown {
+  try {
+    return decodeValue(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function journalText(report: JournalReport, directory: string): string {
+  switch (report.kind) {
+    case 'write-failed': {
+      const again = `It is tried again in ${Math.ceil(report.retryIn / 1000)} s`;
+      return `The store in ${directory} cannot be written: ${report.error.message} ${again}; ${report.pending} changes wait.`;
+    }
+    case 'recovered':
+      return `The store in ${directory} can be written again.`;
+    case 'refused':
+      return `Too much waits to be written to the store in ${directory}: newer changes will not survive a restart.`;
+    case 'unwritable':
+      return `A record cannot be kept in the store: ${report.error.message}`;
+    default:
+      return report satisfies never;
+  }
 }

@@ -25,6 +25,8 @@ const MAX_JOINED = 512;
  */
 export class EventPump {
   readonly counters = { coalescedNotifications: 0, lostEvents: 0 };
+  /** Set by `pause` and `resume`. */
+  paused = false;
   readonly #deliver: (event: ServerEvent) => void;
   readonly #later: (work: () => void) => void;
   readonly #perTurn: number;
@@ -59,7 +61,7 @@ export class EventPump {
   }
 
   push(event: ServerEvent): void {
-    if (this.#waiting === 0 && this.#used < this.#perTurn) {
+    if (this.#waiting === 0 && this.#used < this.#perTurn && !this.paused) {
       this.#used++;
       this.#schedule();
       this.#deliver(event);
@@ -69,9 +71,22 @@ export class EventPump {
     this.#schedule();
   }
 
-  /** Hands over all that waits, now: the server is about to end. */
-  drain(): void {
-    while (this.#waiting > 0) this.#next();
+  /** Keeps all events from now on: the flows are being replaced. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  /** Hands over what was kept, and goes on. */
+  resume(): void {
+    this.paused = false;
+    this.#schedule();
+  }
+
+  /** Takes out all events that wait. */
+  take(): ServerEvent[] {
+    const events = this.#queue.slice(this.#head).filter((event) => event !== undefined);
+    this.#empty();
+    return events;
   }
 
   #enqueue(event: ServerEvent): void {
@@ -105,6 +120,7 @@ export class EventPump {
   readonly #turn = (): void => {
     this.#scheduled = false;
     this.#used = 0;
+    if (this.paused) return;
     while (this.#waiting > 0 && this.#used < this.#perTurn) {
       this.#used++;
       this.#next();
@@ -122,12 +138,15 @@ export class EventPump {
     this.#waiting--;
     if (event.kind === 'notification' && this.#places.get(event.observation.id) === this.#head - 1)
       this.#places.delete(event.observation.id);
-    if (this.#waiting === 0) {
-      this.#queue = [];
-      this.#head = 0;
-      this.#places.clear();
-    } else if (this.#head > 4096 && this.#head * 2 > this.#queue.length) this.#compact();
+    if (this.#waiting === 0) this.#empty();
+    else if (this.#head > 4096 && this.#head * 2 > this.#queue.length) this.#compact();
     this.#deliver(event);
+  }
+
+  #empty(): void {
+    this.#queue = [];
+    this.#head = this.#waiting = 0;
+    this.#places.clear();
   }
 
   #compact(): void {

@@ -6,6 +6,8 @@
 export interface Parkable {
   start(): Promise<void>;
   close(): Promise<void>;
+  /** Makes durable what must outlive the process. */
+  flush(): Promise<void>;
   /** Whether its sockets keep the process alive. */
   keepAlive(on: boolean): void;
 }
@@ -38,8 +40,8 @@ export interface Attachment<S> {
   release(removed: boolean): Promise<void>;
 }
 
-/** Attaches to the server parked under `id`, when its key is the same, or creates and starts one. */
-export function attachLive<S extends Parkable>(id: string, key: string, create: () => S): Attachment<S> {
+/** Attaches to the server parked under `id`, when its key is the same, or creates and starts one, given the one whose place it takes. */
+export function attachLive<S extends Parkable>(id: string, key: string, create: (previous: S | undefined) => S): Attachment<S> {
   const servers = table();
   const parked = servers.get(id);
   if (parked?.parked && parked.key === key) {
@@ -49,7 +51,7 @@ export function attachLive<S extends Parkable>(id: string, key: string, create: 
     return attachment(id, parked, true) as Attachment<S>;
   }
   const cleared = parked ? closeLive(id, parked) : Promise.resolve();
-  const server = create();
+  const server = create(parked?.server as S | undefined);
   const live: Live = { server, key, ready: cleared.then(() => server.start()), parked: undefined };
   servers.set(id, live);
   return attachment(id, live, false) as Attachment<S>;
@@ -71,6 +73,8 @@ async function release(id: string, live: Live, removed: boolean): Promise<void> 
     return;
   }
   live.server.keepAlive(false);
+  // Durable before parked: Node-RED may end the process while nobody adopts it.
+  await live.server.flush();
   live.parked = setTimeout(() => void closeLive(id, live), PARK_MS);
   live.parked.unref();
 }

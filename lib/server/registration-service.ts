@@ -43,6 +43,7 @@ const MAX_DIAGNOSTIC = 120;
 export class RegistrationService implements Core {
   readonly methods = [Code.POST, Code.DELETE];
   readonly #context: ServerContext;
+  #pauses = 0;
 
   constructor(context: ServerContext) {
     this.#context = context;
@@ -59,11 +60,21 @@ export class RegistrationService implements Core {
   }
 
   deadline(): number {
-    return this.#context.registrations.deadline();
+    return this.#pauses > 0 ? Infinity : this.#context.registrations.deadline();
+  }
+
+  /** No lifetime ends until the function it returns is called. */
+  pauseLifetimes(): () => void {
+    this.#pauses++;
+    return () => {
+      this.#pauses--;
+      this.#context.changed();
+    };
   }
 
   advance(now: number): void {
     const { registrations, counters, emit, clock } = this.#context;
+    if (this.#pauses > 0) return;
     // After a long standstill many end at once: the rest is due at once again, but other work comes in between.
     for (let count = 0; count < MAX_EXPIRED; count++) {
       const entry = registrations.takeExpired(now);

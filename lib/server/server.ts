@@ -102,6 +102,13 @@ export class ServerCore {
     return registration ? this.#context.observations.of(registration.id) : [];
   }
 
+  /** Endpoint names of registered devices that the device table would refuse now. */
+  unwelcome(): string[] {
+    const { registrations, devices } = this.#context;
+    const refused = registrations.list().filter(({ identity, endpoint }) => !devices.mayActFor(identity, endpoint).allowed);
+    return refused.map(({ endpoint }) => endpoint);
+  }
+
   /** What a device said last, by path text. */
   lastValues(endpoint: string): ReadonlyMap<string, LastValue> {
     return this.#context.lastValues.of(endpoint);
@@ -110,6 +117,11 @@ export class ServerCore {
   /** What is to be kept under a key that was touched; undefined when there is nothing any more. */
   record(key: string): StateRecord | undefined {
     return this.#state.record(key);
+  }
+
+  /** No lifetime ends until the function it returns is called. */
+  pauseLifetimes(): () => void {
+    return this.#registration.pauseLifetimes();
   }
 
   /** Takes back a record, see `ServerState.restore`. */
@@ -137,10 +149,16 @@ export class ServerCore {
     return { ...counters, registrations: registrations.size, observations: observations.size, pendingOperations: this.#operations.pending };
   }
 
+  /** Registered devices. */
+  get size(): number {
+    return this.#context.registrations.size;
+  }
+
   /** Takes over new settings without touching registrations; they bind a device at its next message. */
-  configure(settings: { readonly devices: DeviceTable; readonly timeout: number }): void {
+  configure(settings: { readonly devices: DeviceTable; readonly timeout: number; readonly maxOperations?: number }): void {
     this.#context.devices = settings.devices;
     this.#context.timeout = settings.timeout;
+    this.#context.maxOperations = settings.maxOperations ?? MAX_OPERATIONS;
   }
 
   /** Ends every operation with `CLOSED` and serves nothing any more. */

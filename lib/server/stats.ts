@@ -14,6 +14,8 @@ export interface StatsSources {
   readonly uptime: number;
   readonly internalErrors: number;
   readonly eventsLost: number;
+  readonly coalescedNotifications: number;
+  readonly waitingEvents: number;
   readonly loopDelay: LoopDelay;
 }
 
@@ -40,6 +42,8 @@ export function collectStats({ udp, coap, sizes, core, ...own }: StatsSources) {
     droppedPeerTable: overloaded,
     ...sizes,
     ...core,
+    waitingEvents: own.waitingEvents,
+    coalescedNotifications: own.coalescedNotifications,
     eventsLost: own.eventsLost,
     internalErrors: own.internalErrors,
     eventLoopDelayMean: own.loopDelay.mean,

@@ -25,8 +25,18 @@ export type JournalReport =
   /** This value can never be written and was left out. Once a flush. */
   | { readonly kind: 'unwritable'; readonly key: string; readonly error: StoreError };
 
+/** What an owner says is to be kept under a key; undefined = nothing any more. */
+export interface JournalRecord {
+  /** Bytes or plain data, see `JournalValue`. */
+  readonly value: unknown;
+  /** Milliseconds since 1970. */
+  readonly expiresAt?: number | undefined;
+}
+
 export interface JournalOptions {
   readonly store: Store;
+  /** Asked for the record of a key that was touched, when it is written. */
+  readonly source?: (key: string) => JournalRecord | undefined;
   /** Its alarm belongs to the journal. */
   readonly clock: Clock;
   /** At most one write begins in this many ms, and what is set waits no longer for one: 500. */
@@ -64,8 +74,11 @@ interface Put {
   readonly expiresAt: number | undefined;
   readonly bytes: number;
 }
+/** To be asked for when it is written. */
+const TOUCHED = 'touched';
 /** Undefined stands for a removal. */
-type Changes = Map<string, Put | undefined>;
+type Change = Put | typeof TOUCHED | undefined;
+type Changes = Map<string, Change>;
 
 const INTERVAL = 500;
 const MAX_PENDING = 64 * 1024 * 1024;
@@ -86,6 +99,7 @@ export class Journal {
   readonly #maxBatch: number;
   readonly #maxBackoff: number;
   readonly #report: (report: JournalReport) => void;
+  readonly #source: (key: string) => JournalRecord | undefined;
   #waiting: Changes = new Map();
   #waitingBytes = 0;
   #writing: Changes | undefined;
@@ -108,6 +122,7 @@ export class Journal {
     this.#maxBatch = options.maxBatchBytes ?? MAX_BATCH;
     this.#maxBackoff = options.maxBackoff ?? MAX_BACKOFF;
     this.#report = options.report ?? (() => undefined);
+    this.#source = options.source ?? (() => undefined);
   }
 
   get stats(): JournalStats {
@@ -125,6 +140,23 @@ export class Journal {
     if (this.#closed || (grown > 0 && this.#waitingBytes + this.#writingBytes + grown > this.#maxPending)) return this.#refuse(key);
     this.#change(key, { value, expiresAt, bytes }, grown);
     return true;
+  }
+
+  /** The record of this key has changed, or is gone: `source` says so when it is written. Costs next to nothing; taken as a removal is. */
+  touch(key: string): boolean {
+    if (this.#waiting.get(key) === TOUCHED) return true;
+    if (this.#closed) return this.#refuse(key);
+    this.#change(key, TOUCHED, OVERHEAD + key.length - sizeOf(key, this.#waiting));
+    return true;
+  }
+
+  /**
+   * What is not in the store yet, as operations: for the `exit` handler of the process, where nothing can be written any more but a
+   * mark. A change that cannot be written is left out.
+   */
+  unwritten(): StoreOperation[] {
+    const changes = new Map([...(this.#writing ?? []), ...this.#waiting]);
+    return [...this.#operations(changes)];
   }
 
   /** Always taken while the journal is open: a removal that is lost would bring back what is gone. */
@@ -161,8 +193,8 @@ export class Journal {
     return false;
   }
 
-  #change(key: string, put: Put | undefined, grown: number): void {
-    this.#waiting.set(key, put);
+  #change(key: string, change: Change, grown: number): void {
+    this.#waiting.set(key, change);
     this.#waitingBytes += grown;
     this.#set += 1;
     if (this.#write) return;
@@ -225,7 +257,7 @@ export class Journal {
     for (const [key, put] of this.#waiting) changes.set(key, put);
     this.#waiting = changes;
     this.#waitingBytes = 0;
-    for (const [key, put] of changes) this.#waitingBytes += put?.bytes ?? OVERHEAD + key.length;
+    for (const key of changes.keys()) this.#waitingBytes += sizeOf(key, changes);
     this.#counts.failures += 1;
     this.#counts.failing += 1;
     const retryIn = Math.min(this.#interval * 2 ** Math.min(this.#counts.failing, 30), this.#maxBackoff);
@@ -235,8 +267,9 @@ export class Journal {
 
   *#operations(changes: Changes): Generator<StoreOperation, void, void> {
     let told = false;
-    for (const [key, put] of changes) {
+    for (const [key, change] of changes) {
       try {
+        const put = change === TOUCHED ? this.#source(key) : change;
         const operation: StoreOperation = put
           ? { kind: 'put', key, value: bytesOf(put.value), expiresAt: put.expiresAt }
           : { kind: 'delete', key };
@@ -276,14 +309,15 @@ function* upTo(
   }
 }
 
-function bytesOf(value: JournalValue): Uint8Array {
+function bytesOf(value: unknown): Uint8Array {
   const given = typeof value === 'function' ? (value as () => unknown)() : value;
   return given instanceof Uint8Array ? given : encodeValue(given);
 }
 
 function sizeOf(key: string, changes: Changes): number {
   if (!changes.has(key)) return 0;
-  return changes.get(key)?.bytes ?? OVERHEAD + key.length;
+  const change = changes.get(key);
+  return change === undefined || change === TOUCHED ? OVERHEAD + key.length : change.bytes;
 }
 
 function nothing(): void {

@@ -1,5 +1,5 @@
 /** How late timers come at present: the sign of an overloaded event loop. */
-export interface LoopDelay {
+export interface LoopWatch {
   /** Milliseconds, the worst of the last two samples; 0 while nothing is late. */
   current(): number;
   stop(): void;
@@ -8,7 +8,7 @@ export interface LoopDelay {
 const SAMPLE_MS = 500;
 
 /** Samples with one timer, which does not keep the process alive. */
-export function watchLoopDelay(): LoopDelay {
+export function watchLoopDelay(): LoopWatch {
   let due = performance.now() + SAMPLE_MS;
   let last = 0;
   let before = 0;

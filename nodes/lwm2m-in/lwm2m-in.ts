@@ -47,7 +47,7 @@ function init(RED: NodeAPI): void {
       case 'starting':
         return status.set({ fill: 'yellow', shape: 'ring', text: 'lwm2m-in.status.starting' });
       case 'listening': {
-        const count = server.live?.server.registrations().length ?? 0;
+        const count = server.live?.server.size ?? 0;
         return status.set({ fill: 'green', shape: 'dot', text: RED._('lwm2m-in.status.devices', { count }) });
       }
       case 'failed':

@@ -1,7 +1,7 @@
+import path from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { acquireServer } from '../../lib/index';
 import type { LiveServer, ServerEvent } from '../../lib/index';
-import { EventGate } from '../shared/event-gate';
 import { codeOf, reasonOf } from '../shared/fields';
 import type { ServerNode, ServerState, ServerUser } from '../shared/types';
 import { registerAdminRoutes } from './admin';
@@ -12,20 +12,23 @@ import type { ServerOptions } from './options';
 
 /** A server that could not be opened is tried again after so many milliseconds, as the port may be free by then; the last one stays. */
 const retryAfter = [500, 1_000, 2_000, 5_000];
-/** Gates by node id; they outlive the node while its server waits to be adopted by the next one. */
-const gates = new Map<string, EventGate>();
+/** Names in a warning; the rest is a number. */
+const maxNamed = 10;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function init(RED: NodeAPI): void {
   registerAdminRoutes(RED);
+  /** Where Node-RED keeps what is the user's; an embedded one may have no such folder, and then nothing outlives it. */
+  const { userDir } = RED.settings as { userDir?: string };
 
   function Lwm2mServerNode(this: Writable<ServerNode>, def: NodeDef): void {
     RED.nodes.createNode(this, def);
     const listeners = new Map<string, { node: Node; user: ServerUser }>();
-    const gate = gates.get(this.id) ?? new EventGate();
-    gates.set(this.id, gate);
     let closed = false;
+    /** The flows can take events. */
+    let running = false;
+    let unsubscribe = (): void => undefined;
     /** A call, since the compiler takes a variable for unchanged across an await. */
     const isClosed = (): boolean => closed;
     let retry: NodeJS.Timeout | undefined;
@@ -84,10 +87,18 @@ function init(RED: NodeAPI): void {
     const run = async (options: ServerOptions): Promise<void> => {
       let live: LiveServer | undefined;
       try {
-        live = acquireServer(this.id, { ...options, onError: (error) => RED.log.error(`${options.name}: ${reasonOf(error)}`) });
+        live = acquireServer(this.id, {
+          ...options,
+          ...(userDir && { storeDir: path.join(userDir, 'lwm2m', 'store'), storeId: this.id }),
+          onError: (error) => RED.log.error(`${options.name}: ${reasonOf(error)}`),
+          onNotice: (text) => RED.log.warn(`${options.name}: ${text}`),
+        });
         this.live = live;
-        gate.attach(live.server);
+        if (!running) live.server.pauseEvents();
+        unsubscribe = live.server.subscribe(onEvent);
+        warnAbout('warnings.moved', live.displaced);
         await live.ready;
+        warnAbout('warnings.unwelcome', live.server.unwelcome());
         if (isClosed()) return;
         attempts = 0;
         lastProblem = '';
@@ -95,16 +106,26 @@ function init(RED: NodeAPI): void {
       } catch (error) {
         if (isClosed()) return;
         this.live = undefined;
-        gate.detach();
+        unsubscribe();
         await live?.release(true).catch(() => undefined);
         unclaim(this.id);
         if (!isClosed()) fail(problemText(RED, error, options));
       }
     };
 
-    const flowsStopping = (): void => gate.shut();
+    /** A changed setting says which devices it affects. */
+    const warnAbout = (text: string, endpoints: readonly string[]): void => {
+      const count = endpoints.length;
+      const names = endpoints.slice(0, maxNamed).join(', ') + (count > maxNamed ? ' …' : '');
+      if (count > 0) this.warn(RED._(`lwm2m-server.${text}`, { count, names }));
+    };
+    const flowsStopping = (): void => {
+      running = false;
+      this.live?.server.pauseEvents();
+    };
     const flowsStarted = (): void => {
-      const lost = gate.open(onEvent);
+      running = true;
+      const lost = this.live?.server.resumeEvents() ?? 0;
       if (lost > 0) this.warn(RED._('lwm2m-server.errors.lost', { count: lost }));
     };
     RED.events.on('flows:stopping', flowsStopping);
@@ -115,12 +136,10 @@ function init(RED: NodeAPI): void {
       clearTimeout(retry);
       RED.events.off('flows:stopping', flowsStopping);
       RED.events.off('flows:started', flowsStarted);
-      gate.shut();
+      // Whoever comes next takes over what was not handed out.
+      this.live?.server.pauseEvents();
+      unsubscribe();
       unclaim(this.id);
-      if (removed) {
-        gate.detach();
-        gates.delete(this.id);
-      }
       const released = this.live?.release(removed) ?? Promise.resolve();
       released.catch((error: unknown) => this.error(reasonOf(error))).finally(done);
     });

@@ -2,13 +2,10 @@ import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import fc from 'fast-check';
 import type { Node, NodeStatus } from 'node-red';
-import type { ServerEvent } from '../../lib/index';
-import { EventGate } from '../../nodes/shared/event-gate';
 import { numberField, textField } from '../../nodes/shared/fields';
 import { matchesGlob } from '../../nodes/shared/glob';
 import { applySteps } from '../../nodes/shared/migrate';
 import { StatusLine } from '../../nodes/shared/status';
-import { FakeServer, registered } from '../support/fake-server';
 
 describe('nodes/shared', () => {
   describe('matchesGlob', () => {
@@ -68,79 +65,6 @@ describe('nodes/shared', () => {
       const input = Object.freeze({ x: 0 });
       applySteps(input, steps);
       assert.deepEqual(input, { x: 0 });
-    });
-  });
-
-  describe('EventGate', () => {
-    const names = (events: ServerEvent[]): string[] => events.map((event) => ('registration' in event ? event.registration.endpoint : ''));
-
-    it('keeps events while it is shut and hands them over in order', () => {
-      const server = new FakeServer();
-      const gate = new EventGate();
-      const got: ServerEvent[] = [];
-      gate.attach(server);
-      server.emit(registered('a'));
-      server.emit(registered('b'));
-      assert.equal(
-        gate.open((event) => got.push(event)),
-        0,
-      );
-      server.emit(registered('c'));
-      gate.shut();
-      server.emit(registered('d'));
-      assert.deepEqual(names(got), ['a', 'b', 'c']);
-      gate.open((event) => got.push(event));
-      assert.deepEqual(names(got), ['a', 'b', 'c', 'd']);
-    });
-
-    it('counts what it cannot keep', () => {
-      const server = new FakeServer();
-      const gate = new EventGate(2);
-      const got: ServerEvent[] = [];
-      gate.attach(server);
-      for (const name of ['a', 'b', 'c', 'd', 'e']) server.emit(registered(name));
-      assert.equal(
-        gate.open((event) => got.push(event)),
-        3,
-      );
-      assert.deepEqual(names(got), ['a', 'b']);
-      assert.equal(server.lost, 3, 'told to the server, which counts them');
-      assert.equal(
-        gate.open(() => undefined),
-        0,
-        'reported once',
-      );
-    });
-
-    it('counts events of a server that is gone as lost: its devices register again', () => {
-      const [first, second] = [new FakeServer(), new FakeServer()];
-      const gate = new EventGate();
-      const got: ServerEvent[] = [];
-      gate.attach(first);
-      first.emit(registered('old'));
-      gate.attach(second);
-      second.emit(registered('new'));
-      assert.equal(
-        gate.open((event) => got.push(event)),
-        1,
-      );
-      assert.deepEqual(names(got), ['new']);
-    });
-
-    it('listens to one server at a time, and once', () => {
-      const [first, second] = [new FakeServer(), new FakeServer()];
-      const gate = new EventGate();
-      const got: ServerEvent[] = [];
-      gate.open((event) => got.push(event));
-      gate.attach(first);
-      gate.attach(first);
-      first.emit(registered('a'));
-      gate.attach(second);
-      first.emit(registered('old'));
-      second.emit(registered('b'));
-      gate.detach();
-      second.emit(registered('late'));
-      assert.deepEqual(names(got), ['a', 'b']);
     });
   });
 

@@ -1,6 +1,15 @@
 /** A server without a network, for the nodes that use one. */
 import type { Node, NodeDef } from 'node-red';
-import type { LiveServer, Lwm2mServer, Operation, OperationResult, Registration, ServerEvent, ServerStats } from '../../lib/index';
+import type {
+  LastValue,
+  LiveServer,
+  Lwm2mServer,
+  Operation,
+  OperationResult,
+  Registration,
+  ServerEvent,
+  ServerStats,
+} from '../../lib/index';
 import { createLwm2mServer } from '../../lib/index';
 import type { ServerNode, ServerState, ServerUser } from '../../nodes/shared/types';
 import type { Initializer } from './flows';
@@ -96,12 +105,32 @@ export class FakeServer implements Lwm2mServer {
     this.performed.push({ endpoint, operation, timeout: options?.timeout });
     return this.answer(endpoint, operation);
   }
-  lost = 0;
   stats(): ServerStats {
-    return { ...createLwm2mServer().stats(), eventsLost: this.lost };
+    return createLwm2mServer().stats();
   }
-  countLost(events: number): void {
-    this.lost += events;
+  get size(): number {
+    return this.devices.length;
+  }
+  unwelcome(): string[] {
+    return [];
+  }
+  lastValues(): ReadonlyMap<string, LastValue> {
+    return new Map();
+  }
+  pauseEvents(): void {
+    // Nothing is kept.
+  }
+  resumeEvents(): number {
+    return 0;
+  }
+  takeEvents(): ServerEvent[] {
+    return [];
+  }
+  inheritEvents(): void {
+    // There is nobody before.
+  }
+  flush(): Promise<void> {
+    return Promise.resolve();
   }
   keepAlive(): void {
     // Nothing to keep alive.
@@ -121,7 +150,7 @@ export function fakeServerNode(fake: FakeServer, state: ServerState = { kind: 'l
       RED.nodes.createNode(this, def);
       const node = this as { -readonly [K in keyof ServerNode]: ServerNode[K] };
       const ends = new Map<string, () => void>();
-      const live: LiveServer = { server: fake, adopted: false, ready: Promise.resolve(), release: () => Promise.resolve() };
+      const live: LiveServer = { server: fake, adopted: false, displaced: [], ready: Promise.resolve(), release: () => Promise.resolve() };
       node.live = state.kind === 'listening' ? live : undefined;
       node.state = state;
       node.users = {};

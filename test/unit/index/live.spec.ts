@@ -239,6 +239,7 @@ describe('a parked server', () => {
     const server = {
       start: () => Promise.resolve(void calls.push('start')),
       close: () => Promise.resolve(void calls.push('close')),
+      flush: () => Promise.resolve(void calls.push('flush')),
       keepAlive: (on: boolean) => void calls.push(`keepAlive ${on}`),
     };
     return { calls, server };
@@ -250,13 +251,13 @@ describe('a parked server', () => {
     const live = attachLive('parked-1', 'key', () => server);
     await live.ready;
     await live.release(false);
-    assert.deepEqual(calls, ['start', 'keepAlive false']);
+    assert.deepEqual(calls, ['start', 'keepAlive false', 'flush']);
     pass(9_999);
     await settle();
-    assert.deepEqual(calls, ['start', 'keepAlive false']);
+    assert.deepEqual(calls, ['start', 'keepAlive false', 'flush']);
     pass(1);
     await settle();
-    assert.deepEqual(calls, ['start', 'keepAlive false', 'close']);
+    assert.deepEqual(calls, ['start', 'keepAlive false', 'flush', 'close']);
     const next = attachLive('parked-1', 'key', () => server);
     assert.equal(next.adopted, false);
     await next.release(true);
@@ -271,7 +272,7 @@ describe('a parked server', () => {
     assert.equal(next.adopted, true);
     pass(60_000);
     await settle();
-    assert.deepEqual(calls, ['start', 'keepAlive false', 'keepAlive true']);
+    assert.deepEqual(calls, ['start', 'keepAlive false', 'flush', 'keepAlive true']);
     await next.release(true);
     assert.equal(calls.at(-1), 'close');
   });
@@ -283,6 +284,7 @@ describe('a parked server', () => {
       start: () => Promise.resolve(void order.push(`start ${name}`)),
       close: () => new Promise<void>((resolve) => (closed = () => resolve(void order.push(`closed ${name}`)))),
       keepAlive: () => undefined,
+      flush: () => Promise.resolve(),
     });
     const live = attachLive('parked-3', 'a', () => make('old'));
     await live.ready;

@@ -113,11 +113,30 @@ describe('event pump', () => {
     assert.equal(pump.full, false);
   });
 
-  it('hands over all that waits when the server ends', () => {
-    const { pump, seen } = bench({ perTurn: 1 });
-    for (let at = 0; at < 5; at++) pump.push(updated(at));
-    pump.drain();
-    assert.equal(seen.length, 5);
+  it('[SRV-207] keeps all events while it is paused, and hands them over in order, some a turn, when it goes on', () => {
+    const { pump, seen, turn } = bench({ perTurn: 2, limit: 6 });
+    pump.pause();
+    for (let at = 0; at < 8; at++) pump.push(updated(at));
+    while (turn());
+    assert.equal(seen.length, 0);
+    assert.equal(pump.counters.lostEvents, 2);
+    pump.resume();
+    turn();
+    assert.equal(seen.length, 2);
+    pump.push(updated(99));
+    while (turn());
+    assert.deepEqual(
+      seen.map(({ at }) => at),
+      [0, 1, 2, 3, 4, 5, 99],
+    );
+  });
+
+  it('[SRV-207] gives what it keeps to the one that takes its place', () => {
+    const [before, after] = [bench(), bench()];
+    before.pump.pause();
+    for (let at = 0; at < 5; at++) before.pump.push(updated(at));
+    for (const event of before.pump.take()) after.pump.push(event);
+    assert.deepEqual([before.pump.waiting, after.seen.length], [0, 5]);
   });
 
   it('[SRV-201] loses no notification and keeps order within an observation, whatever the load', () => {
