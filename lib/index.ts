@@ -121,8 +121,6 @@ const DEFAULT_PORT = 5683;
 const DEFAULT_TIMEOUT = 120_000;
 const NO_SIZES: CoapSizes = { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0 };
 
-/** Records read and restored in one go: a few milliseconds. */
-const PAGE = 250;
 const MAX_LOOP_DELAY = 1000;
 
 interface Settings {
@@ -237,13 +235,13 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
   /** A store that cannot be read is no reason not to serve: the devices register again by themselves. */
   async function restore(into: ServerCore, { store: from }: SharedStore, sockets: CoapListener): Promise<void> {
     async function* pages(kind: string) {
-      for await (const page of pagesOf(from, `${prefix}${kind}/`, PAGE)) {
-        yield page.map((entry) => ({ key: entry.key.slice(prefix.length), value: valueOf(entry.value) }));
+      for await (const page of pagesOf(from, `${prefix}${kind}/`)) {
+        yield page.map(({ key, value }) => ({ key: key.slice(prefix.length), value }));
       }
     }
     const route: Route = ({ address, port: remote }, local) => sockets.route(address, remote, local);
     try {
-      const { dropped } = await restoreState(into, { pages }, route);
+      const { dropped } = await restoreState(into, { pages, decode: valueOf }, route);
       if (dropped > 0) notice?.(`${dropped} records of the store could not be used, and are removed from it.`);
     } catch (error) {
       notice?.(`The store cannot be read any further: ${String(error)}. Devices that are missing register again by themselves.`);
@@ -383,7 +381,7 @@ export function acquireServer(id: string, options: Lwm2mServerOptions): LiveServ
 }
 
 /** Undefined, which is no record, for what cannot be decoded. */
-function valueOf(bytes: Buffer): unknown {
+function valueOf(bytes: Uint8Array): unknown {
   try {
     return decodeValue(bytes);
   } catch {
