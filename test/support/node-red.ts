@@ -1,5 +1,5 @@
 /** A real Node-RED in a child process, with this package linked into a user directory of its own. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -37,6 +37,13 @@ export interface NodeRed {
   log(): string;
   /** Resolves once the output matches; rejects with the output when Node-RED ends first or `limit` ms pass. */
   waitFor(pattern: RegExp, limit?: number): Promise<void>;
+  /** Ends the process by a signal, default SIGTERM, and starts it again on the same user directory. Resolves at its "Started flows". */
+  restart(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Deploys the flows as they are, as the editor's buttons do. Resolves when Node-RED has answered. */
+  deploy(
+    type: 'full' | 'flows' | 'nodes' | 'reload',
+    change?: (flows: Record<string, unknown>[]) => Record<string, unknown>[],
+  ): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -46,12 +53,9 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
   const uiPort = options.uiPort ?? (await freeTcpPort());
   await prepare(dir, uiPort, options);
   const red = options.red ?? path.join(nodeRedDir, 'red.js');
-  const child = spawn(process.execPath, [red, '-u', dir, '-s', path.join(dir, 'settings.js')], {
-    cwd: dir,
-    env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
   let output = '';
+  /** Where the output of the present process begins. */
+  let begin = 0;
   let ended = false;
   const watchers = new Set<() => void>();
   const wake = (): void => {
@@ -61,15 +65,26 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     output += chunk.toString('utf8');
     wake();
   };
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => {
-      ended = true;
-      wake();
-      resolve();
+  const launch = (): { child: ChildProcess; exited: Promise<void> } => {
+    begin = output.length;
+    ended = false;
+    const child = spawn(process.execPath, [red, '-u', dir, '-s', path.join(dir, 'settings.js')], {
+      cwd: dir,
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-  });
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    const exited = new Promise<void>((resolve) => {
+      child.once('exit', () => {
+        ended = true;
+        wake();
+        resolve();
+      });
+    });
+    return { child, exited };
+  };
+  let running = launch();
 
   const waitFor = (pattern: RegExp, limit = startLimit): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -80,7 +95,7 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
         else reject(new Error(`${problem}\n${output}`));
       };
       const look = (): void => {
-        if (pattern.test(output)) finish();
+        if (pattern.test(output.slice(begin))) finish();
         else if (ended) finish(`Node-RED ended before it said ${pattern}`);
       };
       const timer = setTimeout(() => finish(`Node-RED did not say ${pattern} within ${limit} ms`), limit);
@@ -88,13 +103,29 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
       look();
     });
 
+  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    if (ended) return;
+    const { child, exited } = running;
+    child.kill(signal);
+    const force = setTimeout(() => child.kill('SIGKILL'), stopLimit);
+    await exited;
+    clearTimeout(force);
+  };
+  const restart = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> => {
+    await end(signal);
+    running = launch();
+    await waitFor(/Started flows/);
+  };
+  const deploy: NodeRed['deploy'] = async (type, change = (flows) => flows) => {
+    const url = `http://127.0.0.1:${uiPort}/flows`;
+    const version = { 'Node-RED-API-Version': 'v2' };
+    const { rev, flows } = (await (await fetch(url, { headers: version })).json()) as { rev: string; flows: Record<string, unknown>[] };
+    const headers = { ...version, 'content-type': 'application/json', 'Node-RED-Deployment-Type': type };
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ rev, flows: change(flows) }) });
+    if (!response.ok) throw new Error(`Node-RED answered ${response.status} to a deploy: ${await response.text()}`);
+  };
   const stop = async (): Promise<void> => {
-    if (!ended) {
-      child.kill('SIGTERM');
-      const force = setTimeout(() => child.kill('SIGKILL'), stopLimit);
-      await exited;
-      clearTimeout(force);
-    }
+    await end('SIGTERM');
     await rm(dir, { recursive: true, force: true });
   };
 
@@ -104,7 +135,18 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
     await stop();
     throw error;
   }
-  return { url: `http://127.0.0.1:${uiPort}/`, dir, pid: child.pid ?? 0, log: () => output, waitFor, stop };
+  return {
+    url: `http://127.0.0.1:${uiPort}/`,
+    dir,
+    get pid() {
+      return running.child.pid ?? 0;
+    },
+    log: () => output,
+    waitFor,
+    restart,
+    deploy,
+    stop,
+  };
 }
 
 /** A TCP port that is free now. */
