@@ -107,7 +107,7 @@ export interface Lwm2mServer {
   resumeEvents(): number;
   /** Takes out the events that wait, for a server that takes the place of this one. */
   takeEvents(): ServerEvent[];
-  /** Events that a server before this one could not hand over. */
+  /** Events that a server before this one could not hand over; they are kept until `resumeEvents`. */
   inheritEvents(events: readonly ServerEvent[]): void;
   /** Resolves when all that has to outlive the process is in the store. Never rejects. */
   flush(): Promise<void>;
@@ -337,7 +337,10 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       return pump.counters.lostEvents - lostBefore;
     },
     takeEvents: () => pump.take(),
-    inheritEvents: (events) => events.forEach((event) => pump.push(event)),
+    inheritEvents(events) {
+      this.pauseEvents();
+      for (const event of events) pump.push(event);
+    },
     async flush() {
       await journal?.flush();
     },

@@ -94,8 +94,9 @@ function init(RED: NodeAPI): void {
           onNotice: (text) => RED.log.warn(`${options.name}: ${text}`),
         });
         this.live = live;
-        if (!running) live.server.pauseEvents();
         unsubscribe = live.server.subscribe(onEvent);
+        if (running) live.server.resumeEvents();
+        else live.server.pauseEvents();
         warnAbout('warnings.moved', live.displaced);
         await live.ready;
         warnAbout('warnings.unwelcome', live.server.unwelcome());

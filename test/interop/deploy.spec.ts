@@ -36,7 +36,7 @@ function flow(port: number, file: string): object[] {
       wires: [['journal']],
     },
     {
-      id: 'file',
+      id: 'journal',
       type: 'file',
       z,
       filename: file,
@@ -98,7 +98,10 @@ describe('Eclipse Leshan, observed and notifying every second, while Node-RED de
     peer = await startLeshan({ port: recorder.port, endpoint: ENDPOINT });
     await peer.waitFor('registered');
     assert.equal((await rpc(`Observe {"id":"${PATH}"}`)).result, 'CONTENT');
-    notifying = setInterval(() => peer?.command(`set ${PATH} ${(value += 1)}`), EVERY);
+    notifying = setInterval(() => {
+      value += 1;
+      peer?.command(`set ${PATH} ${value}`);
+    }, EVERY);
   });
 
   after(async () => {

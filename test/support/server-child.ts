@@ -15,7 +15,8 @@ async function main(): Promise<void> {
     onNotice: (text) => notices.push(text),
   });
   await server.start();
-  process.on('message', () => {
+  process.on('message', (ask) => {
+    if (ask === 'exit') process.exit();
     const registrations = server.registrations().map(({ id, endpoint, lifetime }) => ({ id, endpoint, lifetime }));
     process.send?.({ registrations, notices, port: server.port });
   });

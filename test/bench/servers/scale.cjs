@@ -1,4 +1,5 @@
 'use strict';
+const { performance } = require('node:perf_hooks');
 // Our whole server with a store, and one listener that makes of each event the message a flow would get. Run with --expose-gc.
 const path = require('node:path');
 const { raised } = require('./limits.cjs');
