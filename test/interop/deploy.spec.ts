@@ -119,9 +119,11 @@ describe('Eclipse Leshan, observed and notifying every second, while Node-RED de
   /** Waits until a value that was set from now on has arrived. */
   async function settled(): Promise<void> {
     const wanted = value + 2;
-    for (const began = Date.now(); Date.now() - began < PATIENCE; await sleep(200)) {
+    const until = Date.now() + PATIENCE;
+    while (Date.now() < until) {
       const seen = (await lines()).filter(({ event }) => event === 'notification').map(({ payload }) => Number(payload));
       if (seen.some((each) => each >= wanted)) return;
+      await sleep(200);
     }
     assert.fail(`no notification from ${wanted} on arrived within ${PATIENCE} ms`);
   }
