@@ -24,6 +24,8 @@ export interface EditorOptions {
   locale?: string;
   /** A node of the flow; the editor is ready once it knows it. */
   ready: string;
+  /** Node-RED 5 has a dark theme of its own; on Node-RED 4 this makes one of the light theme. */
+  dark?: boolean;
 }
 
 /** One page with the editor. */
@@ -41,16 +43,18 @@ export class Editor {
     });
   }
 
-  static async open(browser: Browser, { url, locale = 'en-US', ready }: EditorOptions): Promise<Editor> {
+  static async open(browser: Browser, { url, locale = 'en-US', ready, dark = false }: EditorOptions): Promise<Editor> {
     const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, locale });
     context.setDefaultTimeout(actionLimit);
     // The compiler of the tests wraps functions in this helper, also those that run in the page.
     await context.addInitScript('globalThis.__name = (wrapped) => wrapped');
+    if (dark) await context.addInitScript("localStorage.setItem('view-dark-theme', 'dark')");
     const editor = new Editor(await context.newPage());
     await editor.page.goto(url);
     // The spinner is hidden before it is first shown, so only a node that is there tells that the editor is.
     await editor.page.waitForFunction((id) => Boolean((window as any).RED?.nodes?.node?.(id)), ready);
     await editor.page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
+    if (dark) await editor.darken();
     return editor;
   }
 
@@ -118,10 +122,11 @@ export class Editor {
 
   /**
    * Turns every colour variable of the editor's theme into its opposite: what is drawn with the variables becomes dark, what has a
-   * colour of its own stays as it was and stands out.
+   * colour of its own stays as it was and stands out. Does nothing where the editor has its own dark theme on.
    */
-  async darken(): Promise<void> {
+  private async darken(): Promise<void> {
     await this.page.evaluate(() => {
+      if (document.documentElement.classList.contains('nr-theme-dark')) return;
       const flip = (hex: string): string =>
         `#${hex
           .split('')
@@ -173,11 +178,12 @@ export class Editor {
     });
   }
 
-  /** Presses Deploy and waits until the runtime has taken it. */
+  /** Presses Deploy and waits until the runtime has taken it and the editor takes clicks again. */
   async deploy(): Promise<void> {
     const saved = this.page.waitForResponse((response) => response.url().endsWith('/flows') && response.request().method() === 'POST');
     await this.page.locator('#red-ui-header-button-deploy').click();
     assert.equal((await saved).ok(), true);
+    await this.page.locator('#red-ui-editor-shade').waitFor({ state: 'hidden' });
   }
 
   /** Lets the editor read a property of a node as it is in the flow now. */

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
-import { freeUdpPort, packageRoot, startNodeRed } from '../support/node-red';
+import { freeUdpPort, nodeRedDir, packageRoot, startNodeRed } from '../support/node-red';
 import type { NodeRed } from '../support/node-red';
 import { Editor, openBrowser } from './editor';
 
 type FlowNode = Record<string, unknown> & { id: string; type: string; name?: string };
 
 const exampleFile = path.join(packageRoot, 'examples/01-first-device.json');
+const { version } = JSON.parse(readFileSync(path.join(nodeRedDir, 'package.json'), 'utf8')) as { version: string };
 const types = ['lwm2m-in', 'lwm2m-rpc', 'lwm2m-device'];
 
 /** The example on a port that is free here. */
@@ -18,7 +19,7 @@ async function exampleFlow(): Promise<FlowNode[]> {
   return flow.map((node) => ('port' in node ? { ...node, port } : node));
 }
 
-describe('the editor with the first example', () => {
+describe(`the editor of Node-RED ${version} with the first example`, () => {
   let nodeRed: NodeRed | undefined;
   let browser: Browser | undefined;
   let editor: Editor;
@@ -252,8 +253,7 @@ describe('the editor with the first example', () => {
   });
 
   it('is readable in a dark theme', async () => {
-    const dark = await Editor.open(browser!, { url: nodeRed!.url, ready: id('Command') });
-    await dark.darken();
+    const dark = await Editor.open(browser!, { url: nodeRed!.url, ready: id('Command'), dark: true });
     for (const name of ['All devices', 'Command', 'Simulated device', 'LwM2M server']) {
       const { type } = flow.find((node) => node.name === name)!;
       const dialog = type === 'lwm2m-server' ? await dark.editConfig(type, id(name)) : await dark.edit(id(name));

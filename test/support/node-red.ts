@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 export const packageRoot = path.resolve(__dirname, '../..');
-/** The Node-RED to test on: a folder in the variable NODE_RED, or else the one of the devDependencies. */
-export const nodeRedDir = path.resolve(process.env['NODE_RED'] ?? path.join(packageRoot, 'node_modules/node-red'));
+/** The Node-RED to test on: the folder that LWM2M_TEST_NODE_RED names, or else the one of the devDependencies. */
+export const nodeRedDir = path.resolve(packageRoot, process.env['LWM2M_TEST_NODE_RED'] || 'node_modules/node-red');
 const startLimit = 60_000;
 const stopLimit = 8_000;
 
