@@ -1,7 +1,8 @@
 /** application/cbor, Content-Format 60: one value (Core TS 1.1.1 7.4.3, appendix C). */
-import { CborError, readCbor, writeCbor } from './cbor-item';
+import { CborError, CborReader } from './cbor-reader';
+import { writeBoolean, writeBytes, writeFloat, writeInteger, writeText } from './cbor-writer';
 import { DecodeError } from './errors';
-import { shrink } from './numbers';
+import { Output } from './output';
 import {
   emptyNodes,
   fromBoolean,
@@ -16,17 +17,21 @@ import {
   typeAt,
 } from './typed';
 import type { ResourceType } from '../lwm2m/types';
-import type { CborItem } from './cbor-item';
 import type { Place } from './errors';
+import type { Item } from './items';
 import type { TypedValue, WireValue } from './typed';
 import type { Codec } from './types';
 
 const NAME = 'cbor';
+const output = new Output();
 
-/** Reads CBOR and turns what is wrong with it into a `DecodeError`. */
-export function readCborPayload(payload: Uint8Array, place: Place): CborItem {
+/** Reads a whole CBOR payload and turns what is wrong with it into a `DecodeError`. */
+export function readCbor<T>(payload: Uint8Array, place: Place, read: (reader: CborReader) => T): T {
+  const reader = new CborReader(payload);
   try {
-    return readCbor(payload);
+    const result = read(reader);
+    reader.end();
+    return result;
   } catch (error) {
     if (error instanceof CborError) throw new DecodeError(error.message, { ...place, offset: error.offset });
     throw error;
@@ -34,17 +39,17 @@ export function readCborPayload(payload: Uint8Array, place: Place): CborItem {
 }
 
 /** The value of a resource from its CBOR item. Object links are text "3:0". */
-export function fromCborItem(type: ResourceType | undefined, item: CborItem, place: Place): TypedValue {
+export function fromCborItem(type: ResourceType | undefined, item: Item, place: Place): TypedValue {
   switch (item.kind) {
-    case 'integer':
-    case 'float':
-      return fromNumeric(type, { value: item.value, whole: item.kind === 'integer' }, place);
+    case 'number':
+      return fromNumeric(type, item, place);
     case 'time':
       return fromNumeric(type ?? 'time', { value: item.value, whole: false }, place);
     case 'string':
       return type === 'objlnk' ? fromLink(type, item.value, place) : fromString(type, item.value, place);
     case 'bytes':
-      return fromBytes(type, item.value, place);
+      // What is kept must not be a view on the payload.
+      return fromBytes(type, new Uint8Array(item.value), place);
     case 'boolean':
       return fromBoolean(type, item.value, place);
     case 'null':
@@ -55,17 +60,23 @@ export function fromCborItem(type: ResourceType | undefined, item: CborItem, pla
 }
 
 /** A checked value as CBOR; time is a plain integer, which every client reads. */
-export function toCborItem(wire: WireValue): CborItem {
+export function writeWire(to: Output, wire: WireValue): void {
   switch (wire.kind) {
     case 'integer':
-      return { kind: 'integer', value: shrink(wire.value) };
+      writeInteger(to, wire.value);
+      return;
     case 'float':
+      writeFloat(to, wire.value);
+      return;
     case 'boolean':
-    case 'string':
+      writeBoolean(to, wire.value);
+      return;
     case 'bytes':
-      return wire;
+      writeBytes(to, wire.value);
+      return;
+    case 'string':
     case 'link':
-      return { kind: 'string', value: wire.value };
+      writeText(to, wire.value);
   }
 }
 
@@ -77,9 +88,12 @@ export const cborCodec: Codec = {
     if (payload.length === 0 && holdsMany(context)) return emptyNodes(context, NAME);
     const path = singlePath(context, NAME);
     const place: Place = { path, format: NAME, offset: 0 };
-    return [{ path: [...path], ...fromCborItem(typeAt(context, path), readCborPayload(payload, place), place) }];
+    const item = readCbor(payload, place, (reader) => reader.whole());
+    return [{ path: [...path], ...fromCborItem(typeAt(context, path), item, place) }];
   },
   encode(nodes, context) {
-    return writeCbor(toCborItem(toWire(singleNode(nodes, context, NAME), NAME)));
+    output.clear();
+    writeWire(output, toWire(singleNode(nodes, context, NAME), NAME));
+    return output.take();
   },
 };

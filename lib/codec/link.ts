@@ -1,7 +1,8 @@
 /** application/link-format, Content-Format 40, as the value of a Corelnk resource. Discover and Register read links by lib/lwm2m/link-format. */
 import { LinkFormatError, parseLinks } from '../lwm2m/link-format';
 import { DecodeError, EncodeError } from './errors';
-import { fromString, readUtf8, singleNode, singlePath, toWire, typeAt, writeUtf8 } from './typed';
+import { fromString, singleNode, singlePath, toWire, typeAt } from './typed';
+import { asBuffer, readUtf8, writeUtf8 } from './utf8';
 import type { Codec } from './types';
 
 const NAME = 'link-format';
@@ -12,7 +13,7 @@ export const linkCodec: Codec = {
   aliases: [],
   decode(payload, context) {
     const path = singlePath(context, NAME);
-    const text = readUtf8(payload);
+    const text = readUtf8(asBuffer(payload));
     if (text === undefined) throw new DecodeError('the links are not UTF-8', { path, format: NAME, offset: 0 });
     try {
       parseLinks(text);

@@ -16,8 +16,16 @@ export function shrink(value: bigint): number | bigint {
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
-/** Integer is 64-bit signed, Unsigned Integer 64-bit unsigned (Core TS 1.1.1 appendix C). */
+/** A whole number as a number where that is exact, else as the bigint; minus zero as zero. */
+export function exactInteger(value: number | bigint): number | bigint {
+  if (typeof value === 'bigint') return shrink(value);
+  return Number.isSafeInteger(value) ? value + 0 : BigInt(value);
+}
+
+/** Integer is 64-bit signed, Unsigned Integer 64-bit unsigned (Core TS 1.1.1 appendix C). False for a number that is no date or range at all. */
 export function inRange(type: 'integer' | 'unsigned', value: number | bigint): boolean {
+  if (Number.isSafeInteger(value)) return type === 'integer' || value >= 0;
+  if (typeof value === 'number' && !Number.isInteger(value)) return type === 'integer' && Math.abs(value) < 2 ** 63;
   const exact = BigInt(value);
   return type === 'integer' ? exact >= INTEGER_MIN && exact <= INTEGER_MAX : exact >= 0n && exact <= UNSIGNED_MAX;
 }

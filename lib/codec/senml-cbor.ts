@@ -1,151 +1,126 @@
-/** application/senml+cbor, Content-Format 112 (RFC 8428 6; Core TS 1.1.1 7.4.6). What Anjay and Leshan 2 prefer. */
-import { readCborPayload } from './cbor';
-import { writeCbor } from './cbor-item';
+/** application/senml+cbor (112), what Anjay and Leshan prefer, and application/senml-etch+cbor (322): RFC 8428 6, RFC 8790. */
+import { readCbor } from './cbor';
+import { Major } from './cbor-reader';
+import { writeBoolean, writeBytes, writeFloat, writeHead, writeInteger, writeNull, writeText } from './cbor-writer';
 import { DecodeError } from './errors';
-import { shrink } from './numbers';
-import { checkUnknownLabel, nodesToRecords, recordsToNodes, setValue } from './senml';
+import { Output } from './output';
+import { nodesToRecords, recordsToNodes, setField } from './senml';
 import { MAX_NODES, emptyNodes } from './typed';
-import type { CborItem } from './cbor-item';
+import type { CborReader } from './cbor-reader';
 import type { Place } from './errors';
-import type { Numeric } from './numbers';
-import type { SenmlRecord, SenmlValue } from './senml';
-import type { Codec } from './types';
-
-const NAME = 'senml+cbor';
+import type { Item } from './items';
+import type { Dialect, SenmlRecord, SenmlValue } from './senml';
+import type { Codec, CodecContext } from './types';
 
 /** RFC 8428 table 4; `vlo` is a text label (Core TS 1.1.1 7.4.6). */
-const Label = { bver: -1, bn: -2, bt: -3, bv: -5, n: 0, v: 2, vs: 3, vb: 4, t: 6, vd: 8, vlo: 'vlo' } as const;
+const LABELS = new Map([[-1, 'bver'], [-2, 'bn'], [-3, 'bt'], [-5, 'bv'], [0, 'n'], [2, 'v'], [3, 'vs'], [4, 'vb'], [6, 't'], [8, 'vd']]); // prettier-ignore
+const LINK = 'vlo';
 
-export const senmlCborCodec: Codec = {
-  name: NAME,
-  contentFormat: 112,
-  aliases: [],
-  decode(payload, context) {
-    const place: Place = { path: context.path, format: NAME };
-    if (payload.length === 0 && context.path.length > 0) return emptyNodes(context, NAME);
-    const pack = readCborPayload(payload, place);
-    if (pack.kind !== 'array') throw new DecodeError('the payload is no list of records', place);
-    if (pack.items.length > MAX_NODES) throw new DecodeError(`more than ${MAX_NODES} records`, place);
-    return recordsToNodes(
-      pack.items.map((item) => readRecord(item, place)),
-      context,
-      NAME,
-    );
-  },
-  encode(nodes, context) {
-    return writeCbor({ kind: 'array', items: nodesToRecords(nodes, context, NAME).map(writeRecord) });
-  },
-};
+const output = new Output();
 
-function readRecord(item: CborItem, place: Place): SenmlRecord {
-  if (item.kind !== 'map') throw new DecodeError('a record is no map', place);
-  const record: SenmlRecord = {};
-  for (const [key, value] of item.entries) {
-    if (key.kind !== 'integer' && key.kind !== 'string') throw new DecodeError('a label is a number or a text', place);
-    readField(record, key.value, value, place);
-  }
-  return record;
-}
+export const senmlCborCodec = codecOf('senml+cbor', 112, false);
+export const senmlEtchCborCodec = codecOf('senml-etch+cbor', 322, true);
 
-function readField(record: SenmlRecord, label: number | bigint | string, item: CborItem, place: Place): void {
-  switch (label) {
-    case Label.bn:
-      record.baseName = textOf(label, item, place);
-      return;
-    case Label.n:
-      record.name = textOf(label, item, place);
-      return;
-    case Label.bt:
-      record.baseTime = Number(numberOf(label, item, place).value);
-      return;
-    case Label.t:
-      record.time = Number(numberOf(label, item, place).value);
-      return;
-    case Label.bv:
-      record.baseValue = numberOf(label, item, place);
-      return;
-    case Label.bver:
-      record.baseVersion = Number(numberOf(label, item, place).value);
-      return;
-    case Label.v:
-      setValue(record, { kind: 'number', value: numberOf(label, item, place) }, place);
-      return;
-    case Label.vs:
-      setValue(record, { kind: 'string', value: textOf(label, item, place) }, place);
-      return;
-    case Label.vb:
-      if (item.kind !== 'boolean') throw new DecodeError('label 4 (vb) is true or false', place);
-      setValue(record, { kind: 'boolean', value: item.value }, place);
-      return;
-    case Label.vd:
-      if (item.kind !== 'bytes') throw new DecodeError('label 8 (vd) is a byte string', place);
-      setValue(record, { kind: 'data', value: item.value }, place);
-      return;
-    case Label.vlo:
-      setValue(record, { kind: 'link', value: textOf(label, item, place) }, place);
-      return;
-    default:
-      if (typeof label === 'string') checkUnknownLabel(label, place);
-  }
-}
-
-function textOf(label: number | string, item: CborItem, place: Place): string {
-  if (item.kind !== 'string') throw new DecodeError(`label ${label} is a text`, place);
-  return item.value;
-}
-
-/** Any number: whole, any float, big, decimal fraction (Leshan's base times), tagged as time. */
-function numberOf(label: number, item: CborItem, place: Place): Numeric {
-  switch (item.kind) {
-    case 'integer':
-      return { value: item.value, whole: true };
-    case 'float':
-    case 'time':
-      return { value: item.value, whole: false };
-    default:
-      throw new DecodeError(`label ${label} is a number`, place);
-  }
-}
-
-function writeRecord(record: SenmlRecord): CborItem {
-  const entries: [CborItem, CborItem][] = [];
-  const add = (label: number | string, value: CborItem): void => {
-    entries.push([typeof label === 'number' ? { kind: 'integer', value: label } : { kind: 'string', value: label }, value]);
+function codecOf(format: string, contentFormat: number, removes: boolean): Codec {
+  const dialect: Dialect = { format, removes, data: readData };
+  return {
+    name: format,
+    contentFormat,
+    aliases: [],
+    decode(payload, context) {
+      if (payload.length === 0 && context.path.length > 0) return emptyNodes(context, format);
+      const records = readCbor(payload, { path: context.path, format }, (reader) => readRecords(reader, dialect, context));
+      return recordsToNodes(records, context, format);
+    },
+    encode(nodes, context) {
+      const records = nodesToRecords(nodes, context, dialect);
+      output.clear();
+      for (let index = records.length - 1; index >= 0; index -= 1) writeRecord(records[index] as SenmlRecord);
+      writeHead(output, Major.array, records.length);
+      return output.take();
+    },
   };
-  if (record.baseName !== undefined) add(Label.bn, { kind: 'string', value: record.baseName });
-  if (record.name !== undefined) add(Label.n, { kind: 'string', value: record.name });
-  if (record.time !== undefined) add(Label.t, { kind: Number.isInteger(record.time) ? 'integer' : 'float', value: record.time });
-  if (record.value !== undefined) add(labelOf(record.value), itemOf(record.value));
-  return { kind: 'map', entries };
 }
 
-function labelOf(value: SenmlValue): number | string {
+function readData(item: Item): Uint8Array | undefined {
+  // What is kept must not be a view on the payload.
+  return item.kind === 'bytes' ? new Uint8Array(item.value) : undefined;
+}
+
+function readRecords(reader: CborReader, dialect: Dialect, { path }: CodecContext): SenmlRecord[] {
+  const { format } = dialect;
+  const records: SenmlRecord[] = [];
+  const count = reader.open(Major.array);
+  for (let index = 0; reader.more(index, count); index += 1) {
+    const offset = reader.at;
+    if (index === MAX_NODES) throw new DecodeError(`more than ${MAX_NODES} records`, { path, format, offset });
+    const record: SenmlRecord = { offset };
+    const fields = reader.open(Major.map);
+    for (let field = 0; reader.more(field, fields); field += 1) readField(reader, record, dialect, path);
+    records.push(record);
+  }
+  return records;
+}
+
+function readField(reader: CborReader, record: SenmlRecord, dialect: Dialect, path: readonly number[]): void {
+  const place: Place = { path, format: dialect.format, offset: reader.at };
+  const number = reader.integer();
+  const label = number === undefined ? reader.string() : (LABELS.get(number) ?? '');
+  if (label === undefined) throw new DecodeError('a label is a number or a text', place);
+  setField(record, label, reader.whole(), dialect, place);
+}
+
+function writeRecord(record: SenmlRecord): void {
+  let fields = 0;
+  if (record.value !== undefined) {
+    writeValue(record.value);
+    fields += 1;
+  }
+  if (record.time !== undefined) {
+    if (Number.isInteger(record.time)) writeInteger(output, record.time);
+    else writeFloat(output, record.time);
+    output.byte(0x06);
+    fields += 1;
+  }
+  if (record.name !== undefined) {
+    writeText(output, record.name);
+    output.byte(0x00);
+    fields += 1;
+  }
+  if (record.baseName !== undefined) {
+    writeText(output, record.baseName);
+    output.byte(0x21);
+    fields += 1;
+  }
+  writeHead(output, Major.map, fields);
+}
+
+/** A value and, before it, its label. */
+function writeValue(value: SenmlValue): void {
   switch (value.kind) {
     case 'number':
-      return Label.v;
+      if (value.whole) writeInteger(output, value.value);
+      else writeFloat(output, Number(value.value));
+      output.byte(0x02);
+      return;
     case 'string':
-      return Label.vs;
+      writeText(output, value.value);
+      output.byte(0x03);
+      return;
     case 'boolean':
-      return Label.vb;
+      writeBoolean(output, value.value);
+      output.byte(0x04);
+      return;
     case 'data':
-      return Label.vd;
+      writeBytes(output, value.value);
+      output.byte(0x08);
+      return;
     case 'link':
-      return Label.vlo;
-  }
-}
-
-function itemOf(value: SenmlValue): CborItem {
-  switch (value.kind) {
-    case 'number': {
-      const { value: number, whole } = value.value;
-      return whole ? { kind: 'integer', value: shrink(BigInt(number)) } : { kind: 'float', value: Number(number) };
-    }
-    case 'string':
-    case 'link':
-      return { kind: 'string', value: value.value };
-    case 'boolean':
-      return value;
-    case 'data':
-      return { kind: 'bytes', value: value.value };
+      writeText(output, value.value);
+      writeText(output, LINK);
+      return;
+    case 'removal':
+      writeNull(output);
+      output.byte(0x02);
   }
 }

@@ -1,154 +1,75 @@
-/** application/senml+json, Content-Format 110 (RFC 8428 5; Core TS 1.1.1 7.4.5). */
+/** application/senml+json (110) and application/senml-etch+json (320): RFC 8428 5, RFC 8790; Core TS 1.1.1 7.4.5, Core TS 1.2 7.4.6. */
 import { DecodeError, EncodeError } from './errors';
-import { parseNumber } from './numbers';
-import { checkUnknownLabel, nodesToRecords, recordsToNodes, setValue } from './senml';
+import { JsonError, JsonReader } from './json-reader';
+import { nodesToRecords, recordsToNodes, setField } from './senml';
 import { readBase64 } from './text';
-import { MAX_NODES, emptyNodes, readUtf8, writeUtf8 } from './typed';
+import { MAX_NODES, emptyNodes } from './typed';
+import { writeUtf8 } from './utf8';
 import type { Place } from './errors';
-import type { Numeric } from './numbers';
-import type { SenmlRecord, SenmlValue } from './senml';
+import type { Item } from './items';
+import type { Dialect, SenmlRecord, SenmlValue } from './senml';
 import type { Codec } from './types';
 
-const NAME = 'senml+json';
-const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+export const senmlJsonCodec = codecOf('senml+json', 110, false);
+export const senmlEtchJsonCodec = codecOf('senml-etch+json', 320, true);
 
-export const senmlJsonCodec: Codec = {
-  name: NAME,
-  contentFormat: 110,
-  aliases: [],
-  decode(payload, context) {
-    const place: Place = { path: context.path, format: NAME };
-    if (payload.length === 0 && context.path.length > 0) return emptyNodes(context, NAME);
-    const text = readUtf8(payload);
-    if (text === undefined) throw new DecodeError('the text is not UTF-8', place);
-    const pack = parseJson(text, place);
-    if (!Array.isArray(pack)) throw new DecodeError('the payload is no list of records', place);
-    if (pack.length > MAX_NODES) throw new DecodeError(`more than ${MAX_NODES} records`, place);
-    return recordsToNodes(
-      pack.map((entry) => readRecord(entry, place)),
-      context,
-      NAME,
-    );
-  },
-  encode(nodes, context) {
-    const records = nodesToRecords(nodes, context, NAME);
-    return writeUtf8(
-      `[${records.map((record, index) => writeRecord(record, { path: nodes[index]?.path ?? [], format: NAME })).join(',')}]`,
-    );
-  },
-};
+function codecOf(format: string, contentFormat: number, removes: boolean): Codec {
+  const dialect: Dialect = { format, removes, data: readData };
+  return {
+    name: format,
+    contentFormat,
+    aliases: [],
+    decode(payload, context) {
+      const { path } = context;
+      if (payload.length === 0 && path.length > 0) return emptyNodes(context, format);
+      return recordsToNodes(
+        readJson(payload, { path, format }, (reader) => readRecords(reader, dialect, path)),
+        context,
+        format,
+      );
+    },
+    encode(nodes, context) {
+      const records = nodesToRecords(nodes, context, dialect);
+      return writeUtf8(`[${records.map((record, index) => writeRecord(record, { path: nodes[index]?.path ?? [], format })).join(',')}]`);
+    },
+  };
+}
 
-/**
- * JSON.parse would round numbers beyond 2^53, so every number goes through it as text: "n12", and every string with an "s" in front.
- * JSON.parse still judges all the rest.
- */
-function parseJson(text: string, place: Place): unknown {
+/** Reads a whole JSON payload and turns what is wrong with it into a `DecodeError`. */
+export function readJson<T>(payload: Uint8Array, place: Place, read: (reader: JsonReader) => T): T {
+  const reader = new JsonReader(payload);
   try {
-    return JSON.parse(markNumbers(text, place));
+    const result = read(reader);
+    reader.end();
+    return result;
   } catch (error) {
-    if (error instanceof DecodeError) throw error;
-    throw new DecodeError('the payload is not JSON', place);
+    if (error instanceof JsonError) throw new DecodeError(error.message, { ...place, offset: error.offset });
+    throw error;
   }
 }
 
-function markNumbers(text: string, place: Place): string {
-  const parts: string[] = [];
-  let from = 0;
-  let at = 0;
-  while (at < text.length) {
-    const char = text.charAt(at);
-    if (char === '"') {
-      parts.push(text.slice(from, at), '"s');
-      from = at + 1;
-      at = stringEnd(text, at, place);
-    } else if (char === '-' || (char >= '0' && char <= '9')) {
-      let end = at + 1;
-      while (end < text.length && '0123456789.eE+-'.includes(text.charAt(end))) end += 1;
-      parts.push(text.slice(from, at), '"n', text.slice(at, end), '"');
-      from = end;
-      at = end;
-    } else {
-      at += 1;
+/** Without padding from Anjay, as RFC 8428 wants it; padded from Wakaama; both alphabets. */
+function readData(item: Item): Uint8Array | undefined {
+  return item.kind === 'string' ? readBase64(item.value) : undefined;
+}
+
+function readRecords(reader: JsonReader, dialect: Dialect, path: readonly number[]): SenmlRecord[] {
+  const { format } = dialect;
+  const records: SenmlRecord[] = [];
+  reader.open('array');
+  for (let index = 0; reader.more(index, 'array'); index += 1) {
+    const offset = reader.at;
+    if (index === MAX_NODES) throw new DecodeError(`more than ${MAX_NODES} records`, { path, format, offset });
+    const record: SenmlRecord = { offset };
+    reader.open('map');
+    for (let field = 0; reader.more(field, 'map'); field += 1) {
+      const label = reader.key();
+      const place: Place = { path, format, offset: reader.at };
+      setField(record, label, reader.whole(), dialect, place);
     }
+    records.push(record);
   }
-  parts.push(text.slice(from));
-  return parts.join('');
-}
-
-/** Past the closing quote of the string that begins at `from`. */
-function stringEnd(text: string, from: number, place: Place): number {
-  let at = from + 1;
-  while (at < text.length) {
-    const char = text.charAt(at);
-    if (char === '"') return at + 1;
-    at += char === '\\' ? 2 : 1;
-  }
-  throw new DecodeError('a JSON string has no end', place);
-}
-
-function readRecord(entry: unknown, place: Place): SenmlRecord {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw new DecodeError('a record is no object', place);
-  const record: SenmlRecord = {};
-  for (const [marked, value] of Object.entries(entry)) readField(record, marked.slice(1), value, place);
-  return record;
-}
-
-function readField(record: SenmlRecord, label: string, value: unknown, place: Place): void {
-  switch (label) {
-    case 'bn':
-      record.baseName = textOf(label, value, place);
-      return;
-    case 'n':
-      record.name = textOf(label, value, place);
-      return;
-    case 'bt':
-      record.baseTime = Number(numberOf(label, value, place).value);
-      return;
-    case 't':
-      record.time = Number(numberOf(label, value, place).value);
-      return;
-    case 'bv':
-      record.baseValue = numberOf(label, value, place);
-      return;
-    case 'bver':
-      record.baseVersion = Number(numberOf(label, value, place).value);
-      return;
-    case 'v':
-      setValue(record, { kind: 'number', value: numberOf(label, value, place) }, place);
-      return;
-    case 'vs':
-      setValue(record, { kind: 'string', value: textOf(label, value, place) }, place);
-      return;
-    case 'vb':
-      if (typeof value !== 'boolean') throw new DecodeError('vb is true or false', place);
-      setValue(record, { kind: 'boolean', value }, place);
-      return;
-    case 'vd': {
-      // Without padding from Anjay, as RFC 8428 wants it; padded from Wakaama; both alphabets.
-      const data = readBase64(textOf(label, value, place));
-      if (!data) throw new DecodeError('vd is not base64', place);
-      setValue(record, { kind: 'data', value: data }, place);
-      return;
-    }
-    case 'vlo':
-      setValue(record, { kind: 'link', value: textOf(label, value, place) }, place);
-      return;
-    default:
-      // Units (u, bu), sums (s, bs), update time (ut) and what others add mean nothing to LwM2M.
-      checkUnknownLabel(label, place);
-  }
-}
-
-function textOf(label: string, value: unknown, place: Place): string {
-  if (typeof value !== 'string' || !value.startsWith('s')) throw new DecodeError(`${label} is a string`, place);
-  return value.slice(1);
-}
-
-function numberOf(label: string, value: unknown, place: Place): Numeric {
-  const text = typeof value === 'string' && value.startsWith('n') ? value.slice(1) : '';
-  const numeric = JSON_NUMBER.test(text) ? parseNumber(text) : undefined;
-  if (!numeric) throw new DecodeError(`${label} is a number`, place);
-  return numeric;
+  return records;
 }
 
 function writeRecord(record: SenmlRecord, place: Place): string {
@@ -162,13 +83,8 @@ function writeRecord(record: SenmlRecord, place: Place): string {
 
 function writeValue(value: SenmlValue, place: Place): string {
   switch (value.kind) {
-    case 'number': {
-      const number = value.value.value;
-      if (typeof number === 'number' && !Number.isFinite(number)) {
-        throw new EncodeError(`JSON has no ${number}`, place);
-      }
-      return `"v":${number}`;
-    }
+    case 'number':
+      return `"v":${jsonNumber(value.value, place)}`;
     case 'string':
       return `"vs":${JSON.stringify(value.value)}`;
     case 'boolean':
@@ -177,5 +93,13 @@ function writeValue(value: SenmlValue, place: Place): string {
       return `"vd":"${Buffer.from(value.value).toString('base64url')}"`;
     case 'link':
       return `"vlo":"${value.value}"`;
+    case 'removal':
+      return '"v":null';
   }
+}
+
+/** A number as JSON has it. Throws `EncodeError` for what JSON does not have. */
+export function jsonNumber(value: number | bigint, place: Place): string {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new EncodeError(`JSON has no ${value}`, place);
+  return String(value);
 }

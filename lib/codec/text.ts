@@ -1,20 +1,8 @@
 /** text/plain, Content-Format 0: one value (Core TS 1.1.1 7.4.1, appendix C). */
 import { DecodeError, EncodeError } from './errors';
 import { parseNumber, plainDecimal } from './numbers';
-import {
-  emptyNodes,
-  fromBytes,
-  fromLink,
-  fromNumeric,
-  fromString,
-  holdsMany,
-  readUtf8,
-  singleNode,
-  singlePath,
-  toWire,
-  typeAt,
-  writeUtf8,
-} from './typed';
+import { emptyNodes, fromBytes, fromLink, fromNumeric, fromString, holdsMany, singleNode, singlePath, toWire, typeAt } from './typed';
+import { asBuffer, readUtf8, writeUtf8 } from './utf8';
 import type { ResourceType } from '../lwm2m/types';
 import type { Place } from './errors';
 import type { TypedValue } from './typed';
@@ -41,7 +29,7 @@ export const textCodec: Codec = {
     if (payload.length === 0 && holdsMany(context)) return emptyNodes(context, NAME);
     const path = singlePath(context, NAME);
     const place: Place = { path, format: NAME, offset: 0 };
-    const text = readUtf8(payload);
+    const text = readUtf8(asBuffer(payload));
     if (text === undefined) throw new DecodeError('the text is not UTF-8', place);
     return [{ path: [...path], ...readText(typeAt(context, path), text, place) }];
   },

@@ -1,9 +1,11 @@
 /** The bytes of TLV (Core TS 1.1.1 7.4.4): headers and values, without a thought for paths. */
 import { DecodeError, EncodeError } from './errors';
 import { shrink } from './numbers';
-import { fromBytes, fromLink, fromNumeric, fromString, readUtf8, writeUtf8 } from './typed';
+import { fromNumeric } from './typed';
+import { readUtf8 } from './utf8';
 import type { ResourceType } from '../lwm2m/types';
 import type { Place } from './errors';
+import type { Output } from './output';
 import type { TypedValue, WireValue } from './typed';
 
 export const TLV = 'tlv';
@@ -14,100 +16,95 @@ export type Kind = (typeof Kind)[keyof typeof Kind];
 
 export const KIND_NAMES = ['object instance', 'resource instance', 'multiple resource', 'resource'] as const;
 
-/** One element; `value` is a view on the payload, `offset` where its header begins. */
+/** One element, by offsets in the payload: where its header begins, where its value begins, where it ends. */
 export interface Element {
   readonly kind: Kind;
   readonly id: number;
-  readonly value: Uint8Array;
   readonly offset: number;
-  /** Where its value begins. */
-  readonly valueOffset: number;
+  readonly from: number;
+  readonly to: number;
 }
 
-/** Splits bytes into elements. `base` is the offset of `bytes` in the payload, for messages. */
-export function readElements(bytes: Uint8Array, base: number, path: readonly number[]): Element[] {
+/** Splits the bytes from `from` to before `to` into elements. */
+export function readElements(bytes: Buffer, from: number, to: number, path: readonly number[]): Element[] {
   const elements: Element[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const offset = base + at;
-    const type = bytes[at] ?? 0;
+  let at = from;
+  while (at < to) {
+    const offset = at;
+    const type = bytes[offset] ?? 0;
     const idLength = type & 0x20 ? 2 : 1;
     const lengthLength = (type >> 3) & 3;
-    const header = 1 + idLength + lengthLength;
-    if (at + header > bytes.length) throw new DecodeError('a header is cut off', { path, format: TLV, offset });
-    const id = readUint(bytes, at + 1, idLength);
-    const length = lengthLength === 0 ? type & 7 : readUint(bytes, at + 1 + idLength, lengthLength);
-    const start = at + header;
-    if (start + length > bytes.length) {
-      throw new DecodeError(`an element says ${length} bytes, ${bytes.length - start} are left`, { path, format: TLV, offset });
-    }
-    elements.push({ kind: (type >> 6) as Kind, id, value: bytes.subarray(start, start + length), offset, valueOffset: base + start });
+    const start = offset + 1 + idLength + lengthLength;
+    if (start > to) throw new DecodeError('a header is cut off', { path, format: TLV, offset });
+    const id = readUint(bytes, offset + 1, idLength);
+    const length = lengthLength === 0 ? type & 7 : readUint(bytes, offset + 1 + idLength, lengthLength);
     at = start + length;
+    if (at > to) throw new DecodeError(`an element says ${length} bytes, ${to - start} are left`, { path, format: TLV, offset });
+    elements.push({ kind: (type >> 6) as Kind, id, offset, from: start, to: at });
   }
   return elements;
 }
 
-function readUint(bytes: Uint8Array, at: number, length: number): number {
-  let value = 0;
-  for (let i = 0; i < length; i += 1) value = value * 256 + (bytes[at + i] ?? 0);
+function readUint(bytes: Buffer, at: number, length: number): number {
+  let value = bytes[at] ?? 0;
+  for (let i = 1; i < length; i += 1) value = value * 256 + (bytes[at + i] ?? 0);
   return value;
 }
 
-/** One element in the shortest form. */
-export function writeElement(kind: Kind, id: number, value: Uint8Array, place: Place): Uint8Array {
-  const { length } = value;
+/** The header, in the shortest form, of an element whose `length` bytes of value are written already. */
+export function writeHeader(output: Output, kind: Kind, id: number, length: number, place: Place): void {
   if (length > 0xffffff) throw new EncodeError(`${length} bytes are too long for an element`, place);
-  const idLength = id > 0xff ? 2 : 1;
   const lengthLength = length < 8 ? 0 : length <= 0xff ? 1 : length <= 0xffff ? 2 : 3;
-  const header = 1 + idLength + lengthLength;
-  const bytes = new Uint8Array(header + length);
-  bytes[0] = (kind << 6) | (idLength === 2 ? 0x20 : 0) | (lengthLength << 3) | (lengthLength === 0 ? length : 0);
-  for (let i = 0; i < idLength; i += 1) bytes[idLength - i] = id >> (8 * i);
-  for (let i = 0; i < lengthLength; i += 1) bytes[idLength + lengthLength - i] = length >> (8 * i);
-  bytes.set(value, header);
-  return bytes;
+  if (lengthLength > 0) output.uint(length, lengthLength);
+  const idLength = id > 0xff ? 2 : 1;
+  output.uint(id, idLength);
+  output.byte((kind << 6) | (idLength === 2 ? 0x20 : 0) | (lengthLength << 3) | (lengthLength === 0 ? length : 0));
+}
+
+function wrongLength(type: ResourceType, wanted: string, length: number, place: Place): never {
+  throw new DecodeError(`${length} bytes where ${type} has ${wanted}`, place);
 }
 
 /** The value of one element by its type; without a type it is text where it is printable UTF-8, else opaque. */
-export function readValue(type: ResourceType | undefined, bytes: Uint8Array, place: Place): TypedValue {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const wrongLength = (wanted: string): never => {
-    throw new DecodeError(`${bytes.length} bytes where ${type ?? ''} has ${wanted}`, place);
-  };
+export function readValue(type: ResourceType | undefined, bytes: Buffer, { from, to }: Element, place: Place): TypedValue {
+  const length = to - from;
   switch (type) {
     case 'integer':
     case 'unsigned':
     case 'time':
-      if (![1, 2, 4, 8].includes(bytes.length)) wrongLength('1, 2, 4 or 8');
-      return fromNumeric(type, { value: readInteger(view, type === 'unsigned'), whole: true }, place);
+      if (length !== 1 && length !== 2 && length !== 4 && length !== 8) wrongLength(type, '1, 2, 4 or 8', length, place);
+      return fromNumeric(type, { value: readInteger(bytes, from, length, type === 'unsigned'), whole: true }, place);
     case 'float':
-      if (bytes.length !== 4 && bytes.length !== 8) wrongLength('4 or 8');
-      return fromNumeric(type, { value: bytes.length === 4 ? view.getFloat32(0) : view.getFloat64(0), whole: false }, place);
+      if (length !== 4 && length !== 8) wrongLength(type, '4 or 8', length, place);
+      return { type, value: length === 4 ? bytes.readFloatBE(from) : bytes.readDoubleBE(from) };
     case 'boolean': {
-      if (bytes.length !== 1) wrongLength('1');
-      const bit = view.getUint8(0);
+      if (length !== 1) wrongLength(type, '1', length, place);
+      const bit = bytes[from] ?? 0;
       if (bit > 1) throw new DecodeError(`the byte ${bit} where a boolean is 0 or 1`, place);
       return { type, value: bit === 1 };
     }
     case 'objlnk':
-      if (bytes.length !== 4) wrongLength('4');
-      return fromLink(type, `${view.getUint16(0)}:${view.getUint16(2)}`, place);
+      if (length !== 4) wrongLength(type, '4', length, place);
+      return { type, value: `${bytes.readUInt16BE(from)}:${bytes.readUInt16BE(from + 2)}` };
     case 'opaque':
-      return fromBytes(type, new Uint8Array(bytes), place);
+      return { type, value: copy(bytes, from, to) };
     case 'string':
     case 'corelnk': {
-      const text = readUtf8(bytes);
+      const text = readUtf8(bytes, from, to);
       if (text === undefined) throw new DecodeError('the text is not UTF-8', place);
-      return fromString(type, text, place);
+      return { type, value: text };
     }
     case 'none':
     case undefined: {
-      const text = readUtf8(bytes);
-      return text !== undefined && isPrintable(text)
-        ? fromString(undefined, text, place)
-        : fromBytes(undefined, new Uint8Array(bytes), place);
+      const text = readUtf8(bytes, from, to);
+      return text !== undefined && isPrintable(text) ? { type: 'string', value: text } : { type: 'opaque', value: copy(bytes, from, to) };
     }
   }
+}
+
+/** What is kept must not be a view on the payload. */
+function copy(bytes: Buffer, from: number, to: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(from, to));
 }
 
 /** No control characters but tab and line ends. */
@@ -116,49 +113,46 @@ function isPrintable(text: string): boolean {
   return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/.test(text);
 }
 
-function readInteger(view: DataView, unsigned: boolean): number | bigint {
-  switch (view.byteLength) {
-    case 1:
-      return unsigned ? view.getUint8(0) : view.getInt8(0);
-    case 2:
-      return unsigned ? view.getUint16(0) : view.getInt16(0);
-    case 4:
-      return unsigned ? view.getUint32(0) : view.getInt32(0);
-    default:
-      return shrink(unsigned ? view.getBigUint64(0) : view.getBigInt64(0));
-  }
+/** Big-endian, of 1, 2, 4 or 8 bytes; two's complement unless unsigned. */
+function readInteger(bytes: Buffer, from: number, length: number, unsigned: boolean): number | bigint {
+  if (length === 8) return shrink(unsigned ? bytes.readBigUInt64BE(from) : bytes.readBigInt64BE(from));
+  const value = readUint(bytes, from, length);
+  const top = 2 ** (8 * length - 1);
+  return unsigned || value < top ? value : value - 2 * top;
 }
 
 /** A checked value in its shortest form. */
-export function writeValue(wire: WireValue): Uint8Array {
+export function writeValue(output: Output, wire: WireValue): void {
   switch (wire.kind) {
     case 'integer':
-      return writeInteger(wire.value, wire.type === 'unsigned');
-    case 'float': {
-      const single = Object.is(Math.fround(wire.value), wire.value);
-      const view = new DataView(new ArrayBuffer(single ? 4 : 8));
-      if (single) view.setFloat32(0, wire.value);
-      else view.setFloat64(0, wire.value);
-      return new Uint8Array(view.buffer);
-    }
+      writeInteger(output, wire.value, wire.type === 'unsigned');
+      return;
+    case 'float':
+      if (Object.is(Math.fround(wire.value), wire.value)) output.float32(wire.value);
+      else output.float64(wire.value);
+      return;
     case 'boolean':
-      return new Uint8Array([wire.value ? 1 : 0]);
+      output.byte(wire.value ? 1 : 0);
+      return;
     case 'string':
-      return writeUtf8(wire.value);
+      output.text(wire.value);
+      return;
     case 'bytes':
-      return wire.value;
-    case 'link': {
-      const [object, instance] = wire.ids;
-      return new Uint8Array([object >> 8, object & 0xff, instance >> 8, instance & 0xff]);
-    }
+      output.raw(wire.value);
+      return;
+    case 'link':
+      output.uint(wire.ids[1], 2);
+      output.uint(wire.ids[0], 2);
   }
 }
 
 /** 1, 2, 4 or 8 bytes, the fewest that hold the number. */
-function writeInteger(value: bigint, unsigned: boolean): Uint8Array {
-  const fits = (bits: number): boolean => (unsigned ? BigInt.asUintN(bits, value) : BigInt.asIntN(bits, value)) === value;
-  const length = [1, 2, 4].find((size) => fits(size * 8)) ?? 8;
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigInt64(0, value);
-  return new Uint8Array(view.buffer, 8 - length);
+function writeInteger(output: Output, value: number | bigint, unsigned: boolean): void {
+  // What counts is the magnitude; a signed number needs one bit more.
+  const magnitude = value < 0 ? -1 - Number(value) : Number(value);
+  const bits = unsigned ? 0 : 1;
+  if (magnitude < 2 ** (8 - bits)) output.byte(Number(value) & 0xff);
+  else if (magnitude < 2 ** (16 - bits)) output.uint(Number(value), 2);
+  else if (magnitude < 2 ** (32 - bits)) output.uint(Number(value), 4);
+  else output.int64(BigInt(value));
 }

@@ -1,16 +1,24 @@
 /** TLV, Content-Format 11542 and the old 1542 (Core TS 1.1.1 7.4.4): elements to nodes, nodes to elements. */
 import { DecodeError, EncodeError } from './errors';
-import { KIND_NAMES, Kind, TLV, readElements, readValue, writeElement, writeValue } from './tlv-element';
-import { MAX_NODES, checkTarget, emptyNodes, toWire, typeAt } from './typed';
+import { below } from './names';
+import { Output } from './output';
+import { KIND_NAMES, Kind, TLV, readElements, readValue, writeHeader, writeValue } from './tlv-element';
+import { groupBy } from './tree';
+import { MAX_NODES, TypeFinder, checkTarget, emptyNodes, refuseTime, toWire } from './typed';
+import { asBuffer } from './utf8';
 import { MAX_ID } from '../lwm2m/path';
 import type { DataNode } from '../lwm2m/types';
 import type { Element } from './tlv-element';
 import type { Codec, CodecContext } from './types';
 
 interface Reader {
+  readonly bytes: Buffer;
   readonly context: CodecContext;
+  readonly types: TypeFinder;
   readonly nodes: DataNode[];
 }
+
+const output = new Output();
 
 export const tlvCodec: Codec = {
   name: TLV,
@@ -19,17 +27,17 @@ export const tlvCodec: Codec = {
   decode(payload, context) {
     if (payload.length === 0) return emptyNodes(context, TLV);
     const { path } = context;
-    const reader: Reader = { context, nodes: [] };
-    const elements = readElements(payload, 0, path);
+    const reader: Reader = { bytes: asBuffer(payload), context, types: new TypeFinder(context), nodes: [] };
+    const elements = readElements(reader.bytes, 0, payload.length, path);
     switch (path.length) {
       case 1:
         readObject(reader, path, elements);
         break;
       case 2:
-        readResources(reader, path, unwrapInstance(path, elements));
+        readResources(reader, path, unwrapInstance(reader, path, elements));
         break;
       case 3:
-        readOneResource(reader, path, unwrapInstance(path, elements));
+        readOneResource(reader, path, unwrapInstance(reader, path, elements));
         break;
       case 4:
         readOneResourceInstance(reader, path, elements);
@@ -40,9 +48,14 @@ export const tlvCodec: Codec = {
     return reader.nodes;
   },
   encode(nodes, context) {
-    for (const node of nodes) checkTarget(node, context, TLV);
+    for (const node of nodes) {
+      checkTarget(node, context, TLV);
+      refuseTime(node, TLV);
+    }
     if (context.path.length === 0) throw new EncodeError('TLV holds no more than one object', { path: [], format: TLV });
-    return writeNodes(nodes, context.path);
+    output.clear();
+    writeNodes(nodes, context.path);
+    return output.take();
   },
 };
 
@@ -52,20 +65,29 @@ function unexpected(element: Element, path: readonly number[]): never {
 
 /** The ids of one level must differ and be ids. */
 function checkIds(elements: readonly Element[], path: readonly number[]): void {
-  const seen = new Set<number>();
+  let last = -1;
+  let seen: Set<number> | undefined;
   for (const { id, kind, offset } of elements) {
     if (id > MAX_ID) throw new DecodeError(`${id} is no id, it is reserved`, { path, format: TLV, offset });
+    // Ids mostly rise, and then none can be there twice.
+    if (id > last) last = id;
+    else seen ??= idsBefore(elements, offset);
+    if (!seen) continue;
     if (seen.has(id)) throw new DecodeError(`${KIND_NAMES[kind]} ${id} is there twice`, { path, format: TLV, offset });
     seen.add(id);
   }
 }
 
+function idsBefore(elements: readonly Element[], offset: number): Set<number> {
+  return new Set(elements.filter((element) => element.offset < offset).map((element) => element.id));
+}
+
 /** coap-node puts the object instance around the resources of the instance that was read: looked through when it is the one asked for. */
-function unwrapInstance(path: readonly number[], elements: Element[]): Element[] {
+function unwrapInstance({ bytes }: Reader, path: readonly number[], elements: Element[]): Element[] {
   const [only] = elements;
   if (only?.kind !== Kind.objectInstance) return elements;
   if (elements.length > 1 || only.id !== path[1]) unexpected(only, path);
-  return readElements(only.value, only.valueOffset, path);
+  return readElements(bytes, only.from, only.to, path);
 }
 
 function readObject(reader: Reader, path: readonly number[], elements: readonly Element[]): void {
@@ -74,21 +96,21 @@ function readObject(reader: Reader, path: readonly number[], elements: readonly 
     // Clients of single-instance objects may leave the instance out (Core TS 1.1.1 7.4.4); for others nobody can tell which it is.
     const known = objectId === undefined ? undefined : reader.context.model.object(objectId, reader.context.versions?.get(objectId));
     if (known?.multiple) throw new DecodeError('resources without their object instance', { path, format: TLV, offset: 0 });
-    readResources(reader, [...path, 0], elements);
+    readResources(reader, below(path, 0), elements);
     return;
   }
   checkIds(elements, path);
   for (const element of elements) {
     if (element.kind !== Kind.objectInstance) unexpected(element, path);
-    const instance = [...path, element.id];
-    readResources(reader, instance, readElements(element.value, element.valueOffset, instance));
+    const instance = below(path, element.id);
+    readResources(reader, instance, readElements(reader.bytes, element.from, element.to, instance));
   }
 }
 
 function readResources(reader: Reader, path: readonly number[], elements: readonly Element[]): void {
   if (elements.length === 0) push(reader, { path, type: 'none', value: null }, undefined);
   checkIds(elements, path);
-  for (const element of elements) readResource(reader, [...path, element.id], element);
+  for (const element of elements) readResource(reader, below(path, element.id), element);
 }
 
 function readResource(reader: Reader, path: readonly number[], element: Element): void {
@@ -97,7 +119,7 @@ function readResource(reader: Reader, path: readonly number[], element: Element)
       readLeaf(reader, path, element);
       return;
     case Kind.multipleResource:
-      readInstances(reader, path, readElements(element.value, element.valueOffset, path));
+      readInstances(reader, path, readElements(reader.bytes, element.from, element.to, path));
       return;
     case Kind.objectInstance:
     case Kind.resourceInstance:
@@ -106,11 +128,11 @@ function readResource(reader: Reader, path: readonly number[], element: Element)
 }
 
 function readInstances(reader: Reader, path: readonly number[], elements: readonly Element[]): void {
-  if (elements.length === 0) push(reader, { path, type: typeAt(reader.context, path) ?? 'none', value: null }, undefined);
+  if (elements.length === 0) push(reader, { path, type: reader.types.typeAt(path) ?? 'none', value: null }, undefined);
   checkIds(elements, path);
   for (const element of elements) {
     if (element.kind !== Kind.resourceInstance) unexpected(element, path);
-    readLeaf(reader, [...path, element.id], element);
+    readLeaf(reader, below(path, element.id), element);
   }
 }
 
@@ -129,7 +151,7 @@ function readOneResource(reader: Reader, path: readonly number[], elements: read
 function readOneResourceInstance(reader: Reader, path: readonly number[], elements: readonly Element[]): void {
   const [outer] = elements;
   const inside = outer?.kind === Kind.multipleResource && elements.length === 1 && outer.id === path[2];
-  const inner = inside ? readElements(outer.value, outer.valueOffset, path) : elements;
+  const inner = inside ? readElements(reader.bytes, outer.from, outer.to, path) : elements;
   const [only] = inner;
   if (only === undefined) throw new DecodeError('the resource instance has no value', { path, format: TLV, offset: 0 });
   if (inner.length > 1 || only.kind !== Kind.resourceInstance || only.id !== path[3]) unexpected(only, path);
@@ -137,8 +159,9 @@ function readOneResourceInstance(reader: Reader, path: readonly number[], elemen
 }
 
 function readLeaf(reader: Reader, path: readonly number[], element: Element): void {
-  const place = { path, format: TLV, offset: element.valueOffset };
-  push(reader, { path, ...readValue(typeAt(reader.context, path), element.value, place) }, element);
+  const place = { path, format: TLV, offset: element.from };
+  const { type, value } = readValue(reader.types.typeAt(path), reader.bytes, element, place);
+  push(reader, { path, type, value }, element);
 }
 
 function push(reader: Reader, node: DataNode, element: Element | undefined): void {
@@ -147,66 +170,48 @@ function push(reader: Reader, node: DataNode, element: Element | undefined): voi
   reader.nodes.push(node);
 }
 
-/** Nodes of one level, grouped by their id there, in order of first appearance. */
-function groupBy(nodes: readonly DataNode[], level: number): Map<number, DataNode[]> {
-  const groups = new Map<number, DataNode[]>();
-  for (const node of nodes) {
-    const id = node.path[level];
-    if (id === undefined) throw new EncodeError('it is there twice, or together with values below it', { path: node.path, format: TLV });
-    const group = groups.get(id);
-    if (group) group.push(node);
-    else groups.set(id, [node]);
-  }
-  return groups;
-}
-
 /** The elements for everything at or below `path`, as they stand in the payload of an operation on it. */
-function writeNodes(nodes: readonly DataNode[], path: readonly number[]): Uint8Array {
-  switch (path.length) {
-    case 3:
-    case 4:
-      return nodes.length === 0 ? new Uint8Array(0) : writeResource(nodes, path);
-    default:
-      return writeLevel(nodes, path);
-  }
+function writeNodes(nodes: readonly DataNode[], path: readonly number[]): void {
+  if (path.length < 3) writeLevel(nodes, path);
+  else if (nodes.length > 0) writeResource(nodes, path.slice(0, 3), path.length === 3);
 }
 
 /** What stands inside an object or an object instance. An empty one, alone, is a node with value null. */
-function writeLevel(nodes: readonly DataNode[], path: readonly number[]): Uint8Array {
+function writeLevel(nodes: readonly DataNode[], path: readonly number[]): void {
   const [only] = nodes;
   if (nodes.length === 1 && only?.path.length === path.length) {
     if (only.value !== null) throw new EncodeError('an object or an instance has no value', { path, format: TLV });
-    return new Uint8Array(0);
+    return;
   }
-  const parts: Uint8Array[] = [];
-  for (const [id, group] of groupBy(nodes, path.length)) {
-    const below = [...path, id];
-    parts.push(
-      below.length === 2
-        ? writeElement(Kind.objectInstance, id, writeLevel(group, below), { path: below, format: TLV })
-        : writeResource(group, below),
-    );
+  for (const [id, group] of groupBy(nodes, path.length, TLV).reverse()) {
+    const ids = below(path, id);
+    if (ids.length === 3) {
+      writeResource(group, ids, true);
+      continue;
+    }
+    const before = output.length;
+    writeLevel(group, ids);
+    writeHeader(output, Kind.objectInstance, id, output.length - before, { path: ids, format: TLV });
   }
-  return Buffer.concat(parts);
 }
 
-/** One resource with its value or its instances; for a path of 4 ids the bare resource instance. */
-function writeResource(nodes: readonly DataNode[], path: readonly number[]): Uint8Array {
-  const resource = path.slice(0, 3);
-  const id = resource[2] ?? 0;
-  const place = { path: resource, format: TLV };
+/** One resource with its value or its instances; for a request to one resource instance (`whole` false) that instance alone. */
+function writeResource(nodes: readonly DataNode[], path: readonly number[], whole: boolean): void {
+  const id = path[2] ?? 0;
+  const place = { path, format: TLV };
+  const before = output.length;
   const [only] = nodes;
   if (nodes.length === 1 && only?.path.length === 3) {
-    if (only.value === null) return writeElement(Kind.multipleResource, id, new Uint8Array(0), place);
-    return writeElement(Kind.resource, id, writeValue(toWire(only, TLV)), place);
+    if (only.value !== null) writeValue(output, toWire(only, TLV));
+    writeHeader(output, only.value === null ? Kind.multipleResource : Kind.resource, id, output.length - before, place);
+    return;
   }
-  const parts: Uint8Array[] = [];
-  for (const [instanceId, group] of groupBy(nodes, 3)) {
+  for (const [instanceId, group] of groupBy(nodes, 3, TLV).reverse()) {
     const [node] = group;
-    if (node === undefined || group.length > 1)
-      throw new EncodeError('it is there twice', { path: [...resource, instanceId], format: TLV });
-    parts.push(writeElement(Kind.resourceInstance, instanceId, writeValue(toWire(node, TLV)), { path: node.path, format: TLV }));
+    if (node === undefined || group.length > 1) throw new EncodeError('it is there twice', { path: [...path, instanceId], format: TLV });
+    const from = output.length;
+    writeValue(output, toWire(node, TLV));
+    writeHeader(output, Kind.resourceInstance, instanceId, output.length - from, { path: node.path, format: TLV });
   }
-  const instances = Buffer.concat(parts);
-  return path.length === 4 ? instances : writeElement(Kind.multipleResource, id, instances, place);
+  if (whole) writeHeader(output, Kind.multipleResource, id, output.length - before, place);
 }

@@ -1,7 +1,7 @@
 /** What the formats share: types from the model, checks of what came, checks of what goes out. */
 import { MAX_ID, formatPath, isWithin } from '../lwm2m/path';
 import { DecodeError, EncodeError } from './errors';
-import { guessNumberType, inRange, parseObjectLink, shrink } from './numbers';
+import { exactInteger, guessNumberType, inRange, parseObjectLink } from './numbers';
 import type { DataNode, ResourceType, Value } from '../lwm2m/types';
 import type { ResourceDefinition } from '../model/types';
 import type { Place } from './errors';
@@ -25,8 +25,33 @@ export function definitionAt(context: CodecContext, path: readonly number[]): Re
 
 /** The type by the model; undefined when nobody knows it, and then the format's best guess counts. */
 export function typeAt(context: CodecContext, path: readonly number[]): ResourceType | undefined {
-  const type = definitionAt(context, path)?.type;
-  return type === 'none' ? undefined : type;
+  return knownType(definitionAt(context, path));
+}
+
+function knownType(definition: ResourceDefinition | undefined): ResourceType | undefined {
+  return definition === undefined || definition.type === 'none' ? undefined : definition.type;
+}
+
+/** `typeAt` for the many values of one payload, which mostly are of one object: its definition is chosen once. */
+export class TypeFinder {
+  readonly #context: CodecContext;
+  #objectId = -1;
+  #resources: ReadonlyMap<number, ResourceDefinition> | undefined;
+
+  constructor(context: CodecContext) {
+    this.#context = context;
+  }
+
+  typeAt(path: readonly number[]): ResourceType | undefined {
+    const objectId = path[0] ?? -1;
+    if (objectId !== this.#objectId) {
+      this.#objectId = objectId;
+      const { model, versions } = this.#context;
+      this.#resources = model.object(objectId, versions?.get(objectId))?.resources;
+    }
+    const resourceId = path[2];
+    return resourceId === undefined ? undefined : knownType(this.#resources?.get(resourceId));
+  }
 }
 
 function wrongType(expected: ResourceType, found: string, place: Place): never {
@@ -39,16 +64,18 @@ export function fromNumeric(type: ResourceType | undefined, numeric: Numeric, pl
   switch (known) {
     case 'integer':
     case 'unsigned': {
-      if (typeof numeric.value === 'number' && !Number.isInteger(numeric.value)) wrongType(known, `the number ${numeric.value}`, place);
-      if (!inRange(known, numeric.value)) throw new DecodeError(`${numeric.value} is out of the range of ${known}`, place);
-      return { type: known, value: shrink(BigInt(numeric.value)) };
+      const { value } = numeric;
+      if (typeof value === 'number' && !Number.isInteger(value)) wrongType(known, `the number ${value}`, place);
+      if (!inRange(known, value)) throw new DecodeError(`${value} is out of the range of ${known}`, place);
+      return { type: known, value: exactInteger(value) };
     }
     case 'float':
       return { type: known, value: Number(numeric.value) };
     case 'time': {
-      const seconds = Number(numeric.value);
-      if (!Number.isFinite(seconds)) wrongType(known, `the number ${seconds}`, place);
-      return { type: known, value: seconds };
+      const { value } = numeric;
+      if (typeof value === 'number' && !Number.isFinite(value)) wrongType(known, `the number ${value}`, place);
+      if (!inRange('integer', value)) throw new DecodeError(`${value} is out of the range of ${known}`, place);
+      return { type: known, value: typeof value === 'number' && !Number.isInteger(value) ? value : exactInteger(value) };
     }
     case 'string':
     case 'boolean':
@@ -96,38 +123,6 @@ export function fromLink(type: ResourceType | undefined, text: string, place: Pl
   return { type: 'objlnk', value: `${link[0]}:${link[1]}` };
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Text of UTF-8 bytes, or undefined when they are not UTF-8. */
-export function readUtf8(bytes: Uint8Array): string | undefined {
-  return readShortAscii(bytes) ?? readAnyUtf8(bytes);
-}
-
-/** A call of TextDecoder costs more than the names and ids that most texts are. */
-function readShortAscii(bytes: Uint8Array): string | undefined {
-  if (bytes.length > 24) return undefined;
-  let text = '';
-  for (const byte of bytes) {
-    if (byte > 0x7f) return undefined;
-    text += String.fromCharCode(byte);
-  }
-  return text;
-}
-
-function readAnyUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-const encoder = new TextEncoder();
-
-export function writeUtf8(text: string): Uint8Array {
-  return encoder.encode(text);
-}
-
 /**
  * The answer "nothing is there" for the request path: an object without instances, an instance without resources, a multiple resource
  * without instances. Throws when there must be a value: a single resource by the model, or a resource instance.
@@ -151,7 +146,7 @@ export function holdsMany(context: CodecContext): boolean {
 /** The path of a payload that holds one value only: text, opaque, CBOR. */
 export function singlePath(context: CodecContext, format: string): readonly number[] {
   if (context.path.length < 3)
-    throw new DecodeError('this format holds one value, not an object or an instance', { path: context.path, format });
+    throw new DecodeError('this format holds one value, not an object or an instance', { path: context.path, format, offset: 0 });
   return context.path;
 }
 
@@ -161,13 +156,19 @@ export function singleNode(nodes: readonly DataNode[], context: CodecContext, fo
   const place = { path: context.path, format };
   if (node === undefined || nodes.length !== 1) throw new EncodeError(`this format holds one value, not ${nodes.length}`, place);
   checkTarget(node, context, format);
+  refuseTime(node, format);
   if (node.path.length < 3 || node.value === null) throw new EncodeError('this format holds the value of a resource', place);
   return node;
 }
 
+function isPath(path: readonly number[]): boolean {
+  for (const id of path) if (!(id >= 0 && id <= MAX_ID && Number.isInteger(id))) return false;
+  return path.length <= 4;
+}
+
 /** A node to write must lie at or below the request path. */
 export function checkTarget(node: DataNode, context: CodecContext, format: string): void {
-  if (node.path.length > 4 || node.path.some((id) => !Number.isInteger(id) || id < 0 || id > MAX_ID)) {
+  if (!isPath(node.path)) {
     throw new EncodeError('a path has 4 ids at most, each 0 to 65534', { path: node.path, format });
   }
   if (!isWithin(node.path, context.path)) {
@@ -175,45 +176,51 @@ export function checkTarget(node: DataNode, context: CodecContext, format: strin
   }
 }
 
-/** A value checked for writing; whole numbers as bigint, time in whole seconds (rounded down). */
+/** For formats that have no times: a value that has one would lose it. */
+export function refuseTime({ path, time }: DataNode, format: string): void {
+  if (time !== undefined) throw new EncodeError('this format holds no times', { path, format });
+}
+
+/** A value checked for writing; whole numbers as a number where that is exact, else as bigint; time in whole seconds (rounded down). */
 export type WireValue =
-  | { readonly kind: 'integer'; readonly type: 'integer' | 'unsigned' | 'time'; readonly value: bigint }
+  | { readonly kind: 'integer'; readonly type: 'integer' | 'unsigned' | 'time'; readonly value: number | bigint }
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'boolean'; readonly value: boolean }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'bytes'; readonly value: Uint8Array }
   | { readonly kind: 'link'; readonly ids: readonly [number, number]; readonly value: string };
 
+function noFit({ type, path }: DataNode, format: string): never {
+  throw new EncodeError(`the value does not fit the type ${type}`, { path, format });
+}
+
 /** Checks a node's value against its type. Type `none` is written as what the value looks like. Throws `EncodeError`. */
 export function toWire(node: DataNode, format: string): WireValue {
   const { value, type } = node;
-  const wrong = (): never => {
-    throw new EncodeError(`the value does not fit the type ${type}`, { path: node.path, format });
-  };
-  if (value === null) return wrong();
+  if (value === null) return noFit(node, format);
   switch (type) {
     case 'integer':
     case 'unsigned': {
-      if (typeof value !== 'bigint' && (typeof value !== 'number' || !Number.isInteger(value))) return wrong();
-      return inRange(type, value) ? { kind: 'integer', type, value: BigInt(value) } : wrong();
+      if (typeof value !== 'bigint' && (typeof value !== 'number' || !Number.isInteger(value))) return noFit(node, format);
+      return inRange(type, value) ? { kind: 'integer', type, value: exactInteger(value) } : noFit(node, format);
     }
     case 'time': {
       const seconds = typeof value === 'number' ? Math.floor(value) : value;
-      if (typeof seconds !== 'bigint' && (typeof seconds !== 'number' || !Number.isFinite(seconds))) return wrong();
-      return inRange('integer', seconds) ? { kind: 'integer', type, value: BigInt(seconds) } : wrong();
+      if (typeof seconds !== 'bigint' && (typeof seconds !== 'number' || !Number.isFinite(seconds))) return noFit(node, format);
+      return inRange('integer', seconds) ? { kind: 'integer', type, value: exactInteger(seconds) } : noFit(node, format);
     }
     case 'float':
-      return typeof value === 'number' ? { kind: 'float', value } : wrong();
+      return typeof value === 'number' ? { kind: 'float', value } : noFit(node, format);
     case 'boolean':
-      return typeof value === 'boolean' ? { kind: 'boolean', value } : wrong();
+      return typeof value === 'boolean' ? { kind: 'boolean', value } : noFit(node, format);
     case 'string':
     case 'corelnk':
-      return typeof value === 'string' ? { kind: 'string', value } : wrong();
+      return typeof value === 'string' ? { kind: 'string', value } : noFit(node, format);
     case 'opaque':
-      return value instanceof Uint8Array ? { kind: 'bytes', value } : wrong();
+      return value instanceof Uint8Array ? { kind: 'bytes', value } : noFit(node, format);
     case 'objlnk': {
       const ids = typeof value === 'string' ? parseObjectLink(value) : undefined;
-      return ids ? { kind: 'link', ids, value: `${ids[0]}:${ids[1]}` } : wrong();
+      return ids ? { kind: 'link', ids, value: `${ids[0]}:${ids[1]}` } : noFit(node, format);
     }
     case 'none':
       return toWire({ ...node, type: typeOfValue(value) }, format);

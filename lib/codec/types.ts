@@ -12,6 +12,8 @@ export interface CodecContext {
   readonly now?: number;
   /** The client's alternate path, e.g. "/lwm2m" (Transport TS 1.1.1 6.4.1): SenML names begin with it. Default none. */
   readonly rootPath?: string;
+  /** The prefix of a device behind a gateway, e.g. "dev0" (Gateway TS 1.1.1 9): names and LwM2M CBOR keys begin with it. Default none. */
+  readonly prefix?: string;
 }
 
 /** One content format: bytes to nodes and back. Pure; throws only `DecodeError` and `EncodeError`. */

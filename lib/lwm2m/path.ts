@@ -69,5 +69,7 @@ export function samePath(a: readonly number[], b: readonly number[]): boolean {
 
 /** True when `child` is `parent` or lies below it; everything lies within the root `[]`. */
 export function isWithin(child: readonly number[], parent: readonly number[]): boolean {
-  return child.length >= parent.length && parent.every((id, level) => child[level] === id);
+  if (child.length < parent.length) return false;
+  for (let level = 0; level < parent.length; level += 1) if (child[level] !== parent[level]) return false;
+  return true;
 }

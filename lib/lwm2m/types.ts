@@ -6,7 +6,7 @@ export type ResourceType = 'string' | 'integer' | 'unsigned' | 'float' | 'boolea
 /**
  * One value inside the house, whatever format carried it.
  * integer, unsigned: number, or bigint where a number would not be exact. float: number. time: seconds since 1970
- * (may have a fraction). boolean. string, corelnk: string. opaque: Uint8Array. objlnk: text "object:instance".
+ * (may have a fraction; a bigint where a number would not be exact). boolean. string, corelnk: string. opaque: Uint8Array. objlnk: text "object:instance".
  */
 export type Value = string | number | bigint | boolean | Uint8Array;
 
@@ -22,6 +22,8 @@ export interface DataNode {
   readonly value: Value | null;
   /** Seconds since 1970 (absolute), where the device gave a time for this value. */
   readonly time?: number;
+  /** In a Write-Composite of LwM2M 1.2 (SenML-ETCH, RFC 8790): this resource instance shall be deleted. Its `value` is null. */
+  readonly remove?: true;
 }
 
 /** Where an operation points: `/3`, `/3/0`, `/3/0/9`, `/3/0/6/1`, or `/` (empty). Every id is 0 to 65534 (65535 is reserved, Core TS 7.1). */

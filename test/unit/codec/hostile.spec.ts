@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { DecodeError, codecs } from '../../../lib/codec';
 import { parsePath } from '../../../lib/lwm2m/path';
-import { textFormats, vectors } from '../../vectors/codecs';
+import { textFormats, vectors as basic } from '../../vectors/codecs';
+import { hierarchyVectors } from '../../vectors/hierarchy';
 import { at, bytes, utf8 } from './support';
 
 const RUNS = 20_000;
+const vectors = [...basic, ...hierarchyVectors];
 
 /** A small seeded generator (mulberry32): the same bytes on every run. */
 function random(seed: number): (below: number) => number {
@@ -90,6 +92,29 @@ describe('codecs and hostile payloads', () => {
     ['SenML JSON: a long name again and again', 110, [], utf8(`[{"bn":"${'/1'.repeat(100_000)}"},${'{"v":1},'.repeat(10_000)}{}]`)],
     ['SenML JSON: quotes without an end', 110, [], utf8(`["${'\\"'.repeat(500_000)}`)],
     ['SenML JSON: a number of a million digits', 110, [], utf8(`[{"n":"/100/0/1","v":${'9'.repeat(1_000_000)}}]`)],
+    ['SenML-ETCH CBOR: too many records', 322, [], Uint8Array.from({ length: 1_000_001 }, (_, at) => (at === 0 ? 0x9f : 0xa0))],
+    ['SenML-ETCH JSON: too many records', 320, [], utf8(`[${'{},'.repeat(30_000)}{}]`)],
+    ['LwM2M CBOR: a million nested maps', 11544, [], Uint8Array.from({ length: 1_000_000 }, (_, at) => (at % 2 === 0 ? 0xa1 : 0x01))],
+    [
+      'LwM2M CBOR: a million nested lists as value',
+      11544,
+      [],
+      Uint8Array.from({ length: 1_000_000 }, (_, at) => [0xa1, 0x83, 1, 1, 1][at] ?? 0x81),
+    ],
+    ['LwM2M CBOR: a key that never ends', 11544, [], Uint8Array.from({ length: 1_000_000 }, (_, at) => [0xa1, 0x9f][at] ?? 1)],
+    ['LwM2M CBOR: a prefix in a prefix', 11544, [], Uint8Array.from({ length: 1_000_000 }, (_, at) => [0xa1, 0x61, 0x61][at % 3]!)],
+    [
+      'LwM2M CBOR: more values than allowed',
+      11544,
+      [],
+      Uint8Array.from({ length: 3 + 30_000 * 4 + 1 }, (_, at) => {
+        if (at < 3) return [0xa1, 0x82, 0x18][at]!;
+        const i = at - 5;
+        return at === 3 ? 100 : at === 4 ? 0 : i === 0 ? 0xbf : [0x19, ((i - 1) / 4) >> 8, ((i - 1) / 4) & 255, 1][(i - 1) % 4]!;
+      }),
+    ],
+    ['LwM2M JSON: too many records', 11543, [], utf8(`{"e":[${'{},'.repeat(30_000)}{}]}`)],
+    ['LwM2M JSON: a million nested lists', 11543, [], utf8(`{"x":${'['.repeat(1_000_000)}`)],
     ['text: a number of a million digits', 0, [100, 0, 1], utf8('9'.repeat(1_000_000))],
     ['text: a large exponent', 0, [100, 0, 1], utf8('1e99999999999')],
     ['text: a million characters that are no base64', 0, [100, 0, 5], utf8(`${'A'.repeat(1_000_000)}!`)],

@@ -7,10 +7,24 @@ import type { ObjectDefinition } from '../../../lib/model/types';
 
 describe('codecs by content format', () => {
   it('[LANG-080] has each format under its number', () => {
-    const named = [0, 40, 42, 60, 110, 112, 11542, 1542].map((format) => codecFor(format)?.name);
-    assert.deepEqual(named, ['text/plain', 'link-format', 'octet-stream', 'cbor', 'senml+json', 'senml+cbor', 'tlv', 'tlv']);
+    const named = [0, 40, 42, 60, 110, 112, 320, 322, 11542, 1542, 11543, 1543, 11544].map((format) => [format, codecFor(format)?.name]);
+    assert.deepEqual(named, [
+      [0, 'text/plain'],
+      [40, 'link-format'],
+      [42, 'octet-stream'],
+      [60, 'cbor'],
+      [110, 'senml+json'],
+      [112, 'senml+cbor'],
+      [320, 'senml-etch+json'],
+      [322, 'senml-etch+cbor'],
+      [11542, 'tlv'],
+      [1542, 'tlv'],
+      [11543, 'lwm2m+json'],
+      [1543, 'lwm2m+json'],
+      [11544, 'lwm2m+cbor'],
+    ]);
     assert.equal(codecFor(50), undefined);
-    assert.equal(new Set(codecs.flatMap((codec) => [codec.contentFormat, ...codec.aliases])).size, 8);
+    assert.equal(new Set(codecs.flatMap((codec) => [codec.contentFormat, ...codec.aliases])).size, 13);
   });
 
   it('[LANG-081] takes a payload without a format as text', () => {

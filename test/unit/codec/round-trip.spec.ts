@@ -9,7 +9,11 @@ const TEXT = 0;
 const CBOR = 60;
 const JSON_PACK = 110;
 const CBOR_PACK = 112;
+const ETCH_JSON = 320;
+const ETCH_CBOR = 322;
 const TLV = 11542;
+const OLD_JSON = 11543;
+const LWM2M_CBOR = 11544;
 
 function shrink(value: bigint): number | bigint {
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
@@ -96,6 +100,10 @@ describe('codec round trips', () => {
     [TLV, anyFloat],
     [JSON_PACK, finite],
     [CBOR_PACK, anyFloat],
+    [ETCH_JSON, finite],
+    [ETCH_CBOR, anyFloat],
+    [OLD_JSON, finite],
+    [LWM2M_CBOR, anyFloat],
   ] as const) {
     it(`[LANG-090] format ${format}: any single value comes back`, () => {
       const codec = codecFor(format)!;
@@ -114,6 +122,10 @@ describe('codec round trips', () => {
     [TLV, anyFloat],
     [JSON_PACK, finite],
     [CBOR_PACK, anyFloat],
+    [ETCH_JSON, finite],
+    [ETCH_CBOR, anyFloat],
+    [OLD_JSON, finite],
+    [LWM2M_CBOR, anyFloat],
   ] as const) {
     it(`[LANG-090] format ${format}: instances and objects come back`, () => {
       const codec = codecFor(format)!;
@@ -129,7 +141,7 @@ describe('codec round trips', () => {
     });
   }
 
-  for (const format of [JSON_PACK, CBOR_PACK]) {
+  for (const format of [JSON_PACK, CBOR_PACK, ETCH_JSON, ETCH_CBOR, OLD_JSON]) {
     it(`[LANG-136] format ${format}: composites with times come back`, () => {
       const codec = codecFor(format)!;
       const time = fc.option(fc.double({ min: 2 ** 28, max: 4e9, noNaN: true }), { nil: undefined });
@@ -148,6 +160,36 @@ describe('codec round trips', () => {
       );
     });
   }
+
+  it(`[LANG-151] format ${LWM2M_CBOR}: composites come back, grouped by what they share`, () => {
+    const codec = codecFor(LWM2M_CBOR)!;
+    fc.assert(
+      fc.property(tree(anyFloat, [100, 101]), fc.constantFrom(undefined, 'dev0'), fc.boolean(), (all, prefix, shuffled) => {
+        if (all.length === 0) return;
+        const given = shuffled ? all.filter((_, at) => at % 2 === 0).concat(all.filter((_, at) => at % 2 === 1)) : all;
+        const context = at([], prefix === undefined ? {} : { prefix });
+        const back = codec.decode(codec.encode(given, context), context);
+        assert.deepEqual(
+          [...back].sort((a, b) => compare(a.path, b.path)),
+          all,
+        );
+        // What belongs together stands together: written again, nothing moves any more.
+        assert.deepEqual(codec.decode(codec.encode(back, context), context), back);
+      }),
+      { seed: 44, numRuns: 150 },
+    );
+  });
+
+  it('[LANG-110] writes every float in the fewest bytes that keep it', () => {
+    const codec = codecFor(CBOR)!;
+    for (let bits = 0; bits < 0x10000; bits += 1) {
+      const payload = Uint8Array.of(0xf9, bits >> 8, bits & 0xff);
+      const nodes = codec.decode(payload, at([100, 0, 3]));
+      // Of all the ways to be no number there is one that is written.
+      const expected = Number.isNaN(nodes[0]?.value) ? Uint8Array.of(0xf9, 0x7e, 0) : payload;
+      assert.deepEqual(codec.encode(nodes, at([100, 0, 3])), expected, bits.toString(16));
+    }
+  });
 
   const unwritable: [string, number, readonly number[], DataNode[]][] = [
     ['an integer over 2^63 - 1', TLV, [100, 0, 1], [node([100, 0, 1], 'integer', 2n ** 63n)]],
@@ -180,6 +222,20 @@ describe('codec round trips', () => {
     ['a resource single and multiple', TLV, [100, 0], [node([100, 0, 11], 'integer', 1), node([100, 0, 11, 0], 'integer', 2)]],
     ['a time of 1970', JSON_PACK, [100, 0, 1], [node([100, 0, 1], 'integer', 1, 100)]],
     ['a time beyond dates', CBOR_PACK, [100, 0, 1], [node([100, 0, 1], 'integer', 1, 1e300)]],
+    ['a time in TLV', TLV, [100, 0, 1], [node([100, 0, 1], 'integer', 1, 1_700_000_000)]],
+    ['a time in CBOR', CBOR, [100, 0, 1], [node([100, 0, 1], 'integer', 1, 1_700_000_000)]],
+    ['a time in LwM2M CBOR', LWM2M_CBOR, [100, 0, 1], [node([100, 0, 1], 'integer', 1, 1_700_000_000)]],
+    ['nothing in LwM2M CBOR', LWM2M_CBOR, [100], []],
+    ['a resource twice in LwM2M CBOR', LWM2M_CBOR, [100, 0], [node([100, 0, 1], 'integer', 1), node([100, 0, 1], 'integer', 2)]],
+    ['a value and instances in LwM2M CBOR', LWM2M_CBOR, [100, 0], [node([100, 0, 11], 'integer', 1), node([100, 0, 11, 0], 'integer', 2)]],
+    ['a value of an instance in LwM2M CBOR', LWM2M_CBOR, [100], [node([100, 0], 'integer', 1)]],
+    ['a removal in LwM2M CBOR', LWM2M_CBOR, [], [{ ...node([100, 0, 11, 0], 'integer', null), remove: true }]],
+    ['a removal in SenML', CBOR_PACK, [], [{ ...node([100, 0, 11, 0], 'integer', null), remove: true }]],
+    ['a removal of a whole resource', ETCH_CBOR, [], [{ ...node([100, 0, 11], 'integer', null), remove: true }]],
+    ['a removal in TLV', TLV, [100, 0, 11], [{ ...node([100, 0, 11, 0], 'integer', null), remove: true }]],
+    ['an instance without a value in old JSON', OLD_JSON, [100], [node([100, 0], 'none', null), node([100, 1, 1], 'integer', 1)]],
+    ['infinity as old JSON', OLD_JSON, [100, 0, 3], [node([100, 0, 3], 'float', Infinity)]],
+    ['a record twice in old JSON', OLD_JSON, [100, 0], [node([100, 0, 1], 'integer', 1), node([100, 0, 1], 'integer', 2)]],
     ['16 MiB in one element', TLV, [100, 0, 5], [node([100, 0, 5], 'opaque', new Uint8Array(2 ** 24))]],
   ];
   for (const [what, format, path, nodes] of unwritable) {
@@ -199,7 +255,7 @@ describe('codec round trips', () => {
 
   it('[LANG-094] writes a value without a type as what it looks like', () => {
     const write = (value: Value): string => hex(codecFor(CBOR)!.encode([node([100, 0, 99], 'none', value)], at([100, 0, 99])));
-    assert.deepEqual([1, 1.5, -1n, true, 'A', new Uint8Array([1])].map(write), ['01', 'fa3fc00000', '20', 'f5', '6141', '4101']);
+    assert.deepEqual([1, 1.5, -1n, true, 'A', new Uint8Array([1])].map(write), ['01', 'f93e00', '20', 'f5', '6141', '4101']);
   });
 
   it('[LANG-095] does not keep a view on the payload', () => {

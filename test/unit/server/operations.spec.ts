@@ -158,7 +158,7 @@ describe('operations on the wire', () => {
       [replace([3, 0, 14], [node('3/0/14', 'integer', 1.5)]), {}],
       [replace([3, 0, 14], [node('3/0/15', 'string', 'x')]), {}],
       [replace([3, 0], [node('3/0/14', 'string', 'x'), node('3/0/15', 'string', 'y')]), { contentFormat: 0 }],
-      [replace([3, 0, 14], [node('3/0/14', 'string', 'x')]), { contentFormat: 11_544 }],
+      [replace([3, 0, 14], [node('3/0/14', 'string', 'x')]), { contentFormat: 50 }],
     ] as const) {
       const result = failed(await ground.server.perform('dev', operation, options));
       assert.equal(result.code, 'BAD_REQUEST');
