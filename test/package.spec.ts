@@ -15,6 +15,7 @@ interface Manifest {
   keywords: string[];
   engines: { node: string };
   files: string[];
+  bin: Record<string, string>;
   main: string;
   types: string;
   dependencies: Record<string, string>;
@@ -140,6 +141,15 @@ describe('package', () => {
         all.filter((file) => !files.includes(file)),
         [],
       );
+    });
+
+    it('has a command that runs', () => {
+      const [[name, file] = ['', '']] = Object.entries(manifest.bin);
+      assert.equal(name, 'lwm2m-codec');
+      assert.ok(files.includes(file));
+      assert.match(read(file), /^#!\/usr\/bin\/env node\n/);
+      const out = execFileSync(process.execPath, [file, 'decode', '11542', '/3/0/9', 'c10964'], quiet);
+      assert.deepEqual(JSON.parse(out), { resources: [{ path: '/3/0/9', type: 'integer', value: 100 }] });
     });
 
     it('has nothing else', () => {

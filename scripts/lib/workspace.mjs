@@ -35,20 +35,20 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** Installs the dependencies when they are missing. */
-export async function ensureInstalled() {
+/** Installs the dependencies when they are missing. `options` go to the commands it runs. */
+export async function ensureInstalled(options = {}) {
   if (existsSync(path.join(root, 'node_modules', '.package-lock.json'))) return;
-  console.log('Installing the dependencies; this takes about a minute the first time ...');
+  console.error('Installing the dependencies; this takes about a minute the first time ...');
   const command = existsSync(path.join(root, 'package-lock.json')) ? 'ci' : 'install';
   // npm is a .cmd file on Windows, which only a shell can start.
-  const code = await run('npm', [command, '--no-audit', '--no-fund'], { shell: process.platform === 'win32' });
+  const code = await run('npm', [command, '--no-audit', '--no-fund'], { shell: process.platform === 'win32', ...options });
   if (code !== 0) fail(`npm ${command} failed (see above). Is this machine connected to the npm registry?`);
 }
 
-/** Builds when dist is missing or older than what it is made from. */
-export async function ensureBuilt() {
+/** Builds when dist is missing or older than what it is made from. `options` go to the command it runs. */
+export async function ensureBuilt(options = {}) {
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= newest()) return;
-  const code = await run(process.execPath, ['scripts/build.mjs']);
+  const code = await run(process.execPath, ['scripts/build.mjs'], options);
   if (code !== 0) fail('The build failed: see the messages above.');
 }
 
