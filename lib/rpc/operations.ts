@@ -27,6 +27,8 @@ export const FORMATS: Readonly<Record<string, number>> = {
   'senml-json': 110,
   'senml-cbor': 112,
   tlv: 11542,
+  'lwm2m-json': 11543,
+  'lwm2m-cbor': 11544,
 };
 
 const LEVELS = ['the root', 'an object', 'an object instance', 'a resource', 'a resource instance'] as const;

@@ -1,6 +1,5 @@
-import { codecFor } from '../codec/index';
 import { samePath } from '../lwm2m/path';
-import type { DataNode } from '../lwm2m/types';
+import type { DataNode, Lwm2mVersion } from '../lwm2m/types';
 import type { Registration } from './types';
 
 /** Content-Format numbers (Core TS 7.4). */
@@ -8,43 +7,55 @@ export const ContentFormat = {
   TEXT: 0,
   LINK: 40,
   OPAQUE: 42,
-  CBOR: 60,
   SENML_JSON: 110,
   SENML_CBOR: 112,
   TLV: 11542,
   TLV_OLD: 1542,
+  JSON: 11543,
+  JSON_OLD: 1543,
+  LWM2M_CBOR: 11544,
 } as const;
 
-/** What we would rather have, for whole instances and objects; only formats with a codec count. */
-const PREFERRED = [ContentFormat.SENML_CBOR, ContentFormat.SENML_JSON, ContentFormat.TLV, ContentFormat.TLV_OLD];
+const { TEXT, OPAQUE, SENML_JSON, SENML_CBOR, TLV, TLV_OLD, JSON, JSON_OLD, LWM2M_CBOR } = ContentFormat;
 
-/**
- * The Accept of a Read or Observe: as asked, else the best of what the device announced, else none. Without Accept a device
- * uses its own default, which every client can and which we can read; several LwM2M 1.0 clients answer 4.06 to any Accept.
- */
-export function acceptFor(registration: Registration, asked: number | undefined): number | undefined {
-  return asked ?? announced(registration);
+/** What we would rather have for instances and objects, of what a device of this version announced. */
+const PREFERRED: Readonly<Record<Lwm2mVersion, readonly number[]>> = {
+  '1.0': [TLV, TLV_OLD, JSON, JSON_OLD, SENML_CBOR, SENML_JSON],
+  '1.1': [SENML_CBOR, SENML_JSON, TLV, TLV_OLD, JSON, JSON_OLD],
+  '1.2': [LWM2M_CBOR, SENML_CBOR, SENML_JSON, TLV, TLV_OLD, JSON, JSON_OLD],
+};
+
+/** What a device that announced nothing most likely takes: TLV is mandatory in 1.0 and common in 1.1, and gone in 1.2. */
+const LIKELY: Readonly<Record<Lwm2mVersion, readonly number[]>> = {
+  '1.0': [TLV, JSON],
+  '1.1': [TLV, SENML_CBOR],
+  '1.2': [SENML_CBOR, SENML_JSON],
+};
+
+function announced({ contentFormats, lwm2mVersion }: Registration): number[] {
+  return PREFERRED[lwm2mVersion].filter((format) => contentFormats.includes(format));
 }
 
-function announced({ contentFormats }: Registration): number | undefined {
-  return PREFERRED.find((format) => contentFormats.includes(format) && codecFor(format) !== undefined);
+/**
+ * The Accept of a Read or Observe, and what to try when the device refuses it: the best of what it announced, then the next. Undefined is
+ * no Accept: the device uses its own default, which every client can and which we can read; several LwM2M 1.0 clients answer 4.06 to
+ * any Accept. An Observe rather asks for SenML: LwM2M CBOR has no times, so a device would lose those of values it kept.
+ */
+export function acceptFormats(registration: Registration, kind: 'Read' | 'Observe'): (number | undefined)[] {
+  const formats = announced(registration);
+  if (formats.length === 0) return [undefined, LIKELY[registration.lwm2mVersion][0]];
+  if (kind === 'Observe') formats.sort((a, b) => Number(a === LWM2M_CBOR) - Number(b === LWM2M_CBOR));
+  return [...formats, undefined];
 }
 
 /**
- * The format of a Write: as asked; else text for one plain value, which every client takes; else the best announced; else TLV,
- * the only format for several values that LwM2M 1.0 makes mandatory.
+ * The formats of a Write, in the order to try: for one plain value text, which every client takes; else the best announced, and where
+ * nothing was announced what is likely. One opaque value goes as octets since LwM2M 1.1.
  */
-export function writeFormatFor(
-  registration: Registration,
-  path: readonly number[],
-  nodes: readonly DataNode[],
-  asked: number | undefined,
-): number {
-  if (asked !== undefined) return asked;
+export function writeFormats(registration: Registration, path: readonly number[], nodes: readonly DataNode[]): number[] {
   const [first, ...others] = nodes;
   const single = first !== undefined && others.length === 0 && samePath(first.path, path) && first.value !== null;
-  if (single && first.type !== 'opaque') return ContentFormat.TEXT;
-  const format = announced(registration);
-  if (format !== undefined) return format;
-  return single && registration.lwm2mVersion !== '1.0' ? ContentFormat.OPAQUE : ContentFormat.TLV;
+  const plain = single && first.type !== 'opaque' ? [TEXT] : [];
+  const octets = single && first.type === 'opaque' && registration.lwm2mVersion !== '1.0' ? [OPAQUE] : [];
+  return [...new Set([...plain, ...announced(registration), ...octets, ...LIKELY[registration.lwm2mVersion]])];
 }

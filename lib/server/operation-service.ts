@@ -1,4 +1,4 @@
-import { codeText, isSuccess } from '../coap/codes';
+import { Code, codeText, isSuccess } from '../coap/codes';
 import type { IncomingResponse, ObservationReport, Outcome, RequestSpec } from '../coap/types';
 import { tokenKey } from '../coap/tokens';
 import { EncodeError } from '../codec/errors';
@@ -21,7 +21,14 @@ interface PendingOperation {
   /** The route the request took. */
   readonly peer: Peer;
   readonly operation: Operation;
-  readonly accept: number | undefined;
+  readonly options: OperationOptions;
+  /** By when it must be done, of the monotonic clock, ms. */
+  readonly deadline: number;
+  /** The format asked for, and that of a Write. */
+  accept: number | undefined;
+  contentFormat: number | undefined;
+  /** 1 once another format was tried. */
+  attempt: 0 | 1;
   /** Hex of the token, where the operation is about an observation. */
   readonly observationId: string | undefined;
   exchange: number;
@@ -67,7 +74,7 @@ export class OperationService {
     if (!entry) return { id, failed: failure('UNKNOWN_ENDPOINT', `No device with the endpoint name "${endpoint}" is registered.`) };
     const { registration } = entry;
     const observed = this.#context.observations.find(registration.id, operation.path.ids);
-    let spec: RequestSpec;
+    let spec: RequestSpec | undefined;
     try {
       if (operation.kind !== 'ObserveCancel') spec = operationRequest(operation, registration, this.#context.model, options);
       else if (observed) spec = observationRequest(observed, registration, 1);
@@ -76,15 +83,20 @@ export class OperationService {
       if (!(error instanceof EncodeError)) throw error;
       return { id, failed: failure('BAD_REQUEST', error.message, registration) };
     }
+    if (!spec) throw new TypeError('an operation has a first request');
     const token = this.#observationToken(operation, observed);
-    const entryTimeout = this.#context.devices.get(endpoint)?.timeout;
+    const timeout = options.timeout ?? this.#context.devices.get(endpoint)?.timeout ?? this.#context.timeout;
     const pending: PendingOperation = {
       id,
       endpoint,
       registration,
       peer: entry.peer,
       operation,
+      options,
+      deadline: this.#context.clock.now() + timeout,
       accept: spec.accept,
+      contentFormat: spec.contentFormat,
+      attempt: 0,
       observationId: token && tokenKey(token),
       exchange: 0,
     };
@@ -93,12 +105,39 @@ export class OperationService {
     if (siblings) siblings.add(pending);
     else this.#byRegistration.set(registration.id, new Set([pending]));
     if (operation.kind === 'Observe' && pending.observationId) this.#observing.set(pending.observationId, pending);
-    pending.exchange = this.#context.endpoint.request(
-      entry.peer,
-      { ...spec, timeout: options.timeout ?? entryTimeout ?? this.#context.timeout, ...(token && { token }) },
-      (outcome) => this.#finished(pending, outcome),
-    );
+    this.#send(pending, entry.peer, spec, timeout);
     return { id };
+  }
+
+  #send(pending: PendingOperation, peer: Peer, spec: RequestSpec, timeout: number): void {
+    const token = pending.observationId === undefined ? {} : { token: Buffer.from(pending.observationId, 'hex') };
+    pending.exchange = this.#context.endpoint.request(peer, { ...spec, timeout, ...token }, (outcome) => this.#finished(pending, outcome));
+  }
+
+  /**
+   * Asks once more in the next format where the device refused the one that was chosen for it (4.06, 4.15), within the time of the
+   * operation. False when there is no other, or the caller named the format.
+   */
+  #triedAgain(pending: PendingOperation, { code }: IncomingResponse): boolean {
+    const { operation, registration, options } = pending;
+    if (code !== Code.NOT_ACCEPTABLE && code !== Code.UNSUPPORTED_CONTENT_FORMAT) return false;
+    if (pending.attempt === 1 || operation.kind === 'ObserveCancel') return false;
+    const { clock, model, registrations } = this.#context;
+    const timeout = pending.deadline - clock.now();
+    const peer = registrations.byId(registration.id)?.peer;
+    let spec: RequestSpec | undefined;
+    try {
+      spec = operationRequest(operation, registration, model, options, 1);
+    } catch (error) {
+      // What the next format cannot express was refused in this one: the refusal is the result.
+      if (!(error instanceof EncodeError)) throw error;
+    }
+    if (!spec || !peer || timeout <= 0) return false;
+    pending.attempt = 1;
+    pending.accept = spec.accept;
+    pending.contentFormat = spec.contentFormat;
+    this.#send(pending, peer, spec, timeout);
+    return true;
   }
 
   /** Ends an operation with `CANCELLED`. */
@@ -202,6 +241,7 @@ export class OperationService {
 
   #finished(pending: PendingOperation, outcome: Outcome): void {
     if (!this.#pending.has(pending.id)) return;
+    if (outcome.kind === 'response' && this.#triedAgain(pending, outcome.response)) return;
     this.#finish(pending, this.#result(pending, outcome));
     if (pending.early) this.report(pending.early);
   }
@@ -226,17 +266,21 @@ export class OperationService {
   #answered(pending: PendingOperation, response: IncomingResponse, rtt: number): OperationResult {
     const { operation, registration } = pending;
     const base = { kind: 'answer', code: codeText(response.code), result: resultName(response.code), rtt, registration } as const;
-    const format = response.contentFormat === undefined ? {} : { contentFormat: response.contentFormat };
+    // Of a Write it is the one that was written in.
+    const writes = operation.kind === 'WriteReplace' || operation.kind === 'WriteUpdate';
+    const contentFormat = writes ? pending.contentFormat : response.contentFormat;
+    const format = contentFormat === undefined ? {} : { contentFormat };
     if (!isSuccess(response.code)) {
       if (operation.kind === 'Observe') this.#lost(pending, `the device answered ${resultName(response.code)}`, codeText(response.code));
       return { ...base, ...format, ok: false, error: diagnostic(response) };
     }
     switch (operation.kind) {
       case 'Execute':
-      case 'WriteReplace':
-      case 'WriteUpdate':
       case 'ObserveCancel':
         return { ...base, ok: true };
+      case 'WriteReplace':
+      case 'WriteUpdate':
+        return { ...base, ...format, ok: true };
       case 'Discover':
         return { ...base, ...format, ok: true, links: Buffer.from(response.payload).toString('utf8') };
       case 'Read':

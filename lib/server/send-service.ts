@@ -10,8 +10,8 @@ import { RETRY_S } from './registration-service';
 import type { Registered } from './registrations';
 import type { Registration } from './types';
 
-/** Content formats a Send may have (Core TS 1.1 6.4.6). */
-const SEND_FORMATS = new Set([110, 112]);
+/** Content formats a Send may have (Core TS 1.1 6.4.6, and LwM2M CBOR since 1.2). */
+const SEND_FORMATS = new Set([110, 112, 11_544]);
 
 /** Send (Core TS 1.1 6.4.6): `POST /dp`. The device is known by its route, for the message carries no name. */
 export class SendService {
@@ -52,7 +52,7 @@ export class SendService {
   #decode(request: IncomingRequest, { registration }: Registered): DataNode[] | undefined {
     const { contentFormat, payload } = request;
     if (contentFormat === undefined || !SEND_FORMATS.has(contentFormat)) {
-      this.#answer(request, Code.UNSUPPORTED_CONTENT_FORMAT, 'a Send must be SenML JSON (110) or SenML CBOR (112)');
+      this.#answer(request, Code.UNSUPPORTED_CONTENT_FORMAT, 'a Send must be SenML JSON (110), SenML CBOR (112) or LwM2M CBOR (11544)');
       return undefined;
     }
     try {

@@ -190,7 +190,16 @@ describe('commands to operations', () => {
         assert.deepEqual(ready({ method: 'Read', params: { id: '/3/0/9', format } }).options, { contentFormat });
       }
     }
-    assert.deepEqual(FORMATS, { text: 0, opaque: 42, cbor: 60, 'senml-json': 110, 'senml-cbor': 112, tlv: 11542 });
+    assert.deepEqual(FORMATS, {
+      text: 0,
+      opaque: 42,
+      cbor: 60,
+      'senml-json': 110,
+      'senml-cbor': 112,
+      tlv: 11542,
+      'lwm2m-json': 11543,
+      'lwm2m-cbor': 11544,
+    });
     for (const format of ['xml', 1, 'constructor', {}]) {
       refused({ method: 'Read', params: { id: '/3/0/9', format } }, /"format" is one of "text" \(0\)/);
     }

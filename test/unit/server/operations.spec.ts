@@ -65,7 +65,12 @@ describe('operations on the wire', () => {
     ['[SRV-071]', { list: plain('</>;ct="60 110 11542"'), operation: read(3, 0), wire: 'GET /3/0 accept=110' }],
     ['[SRV-071]', { list: plain('</>;ct="60 11542 11543"'), operation: read(3, 0, 9), wire: 'GET /3/0/9 accept=11542' }],
     ['[SRV-071]', { list: plain('</>;ct="1542 1543"'), version: '1.0', operation: read(3), wire: 'GET /3 accept=1542' }],
-    ['[SRV-071]', { list: plain('</>;ct=11543'), version: '1.0', operation: read(3), wire: 'GET /3' }],
+    ['[SRV-071]', { list: plain('</>;ct=11543'), version: '1.0', operation: read(3), wire: 'GET /3 accept=11543' }],
+    ['[SRV-071]', { list: plain('</>;ct="112 11542 11543"'), version: '1.0', operation: read(3), wire: 'GET /3 accept=11542' }],
+    ['[SRV-071]', { list: plain('</>;ct="110 112 11544"'), version: '1.2', operation: read(3), wire: 'GET /3 accept=11544' }],
+    ['[SRV-071]', { list: plain('</>;ct="110 112 11544"'), version: '1.2', operation: observe(3), wire: 'GET /3 observe=0 accept=112' }],
+    ['[SRV-071]', { list: plain('</>;ct=11544'), version: '1.2', operation: observe(3), wire: 'GET /3 observe=0 accept=11544' }],
+    ['[SRV-071]', { list: plain('</>;ct="110 11544"'), version: '1.1', operation: read(3), wire: 'GET /3 accept=110' }],
     ['[SRV-071]', { list: plain('</>;ct="60 0 42"'), version: '1.2', operation: read(3), wire: 'GET /3' }],
     ['[SRV-071]', { version: '1.2', operation: read(3), wire: 'GET /3' }],
     ['[SRV-071]', { list: plain('</>;ct=112'), operation: observe(3, 0, 9), wire: 'GET /3/0/9 observe=0 accept=112' }],
@@ -85,6 +90,32 @@ describe('operations on the wire', () => {
     ],
     ['[SRV-072]', { operation: replace([1, 0, 6], [node('1/0/6', 'boolean', true)]), wire: `PUT /1/0/6 ct=0 ${hex('1')}` }],
     ['[SRV-072]', { operation: update([3, 0], [node('3/0/14', 'string', 'Z')]), wire: 'POST /3/0 ct=11542 c10e5a' }],
+    [
+      '[SRV-072]',
+      {
+        version: '1.2',
+        operation: update([3, 0], [node('3/0/14', 'string', 'Z')]),
+        wire: `POST /3/0 ct=112 81a20067${hex('/3/0/14')}03615a`,
+      },
+    ],
+    [
+      '[SRV-072]',
+      {
+        list: plain('</>;ct="112 11544"'),
+        version: '1.2',
+        operation: update([3, 0], [node('3/0/14', 'string', 'Z')]),
+        wire: 'POST /3/0 ct=11544 a18303000e615a',
+      },
+    ],
+    [
+      '[SRV-072]',
+      {
+        list: plain('</>;ct=11543'),
+        version: '1.0',
+        operation: update([3, 0], [node('3/0/14', 'string', 'Z')]),
+        wire: `POST /3/0 ct=11543 ${hex('{"bn":"/3/0/","e":[{"n":"14","sv":"Z"}]}')}`,
+      },
+    ],
     [
       '[SRV-072]',
       {
@@ -150,6 +181,106 @@ describe('operations on the wire', () => {
     });
   }
 
+  /** What is asked after the device has refused, or "nothing", and the format the result names. */
+  async function askedAgain(row: Omit<Row, 'wire'>, refusal: '4.06' | '4.15'): Promise<[string, number | undefined]> {
+    const ground = createWorld();
+    const peer = new ScriptedPeer(ground);
+    peer.register({ payload: row.list ?? '</1/0>,</3/0>', version: row.version ?? '1.1' });
+    const done = ground.server.perform('dev', row.operation, row.options ?? {});
+    peer.tick();
+    peer.answer(peer.takeRequest(), refusal);
+    const [message] = peer.inbox;
+    if (message === undefined) {
+      const result = answered(await done);
+      assert.equal(result.code, refusal);
+      return ['nothing', result.contentFormat];
+    }
+    const request = peer.takeRequest();
+    // Refused again, it is the result: a third time is not asked.
+    peer.answer(request, refusal);
+    peer.quiet();
+    const result = answered(await done);
+    assert.equal(result.code, refusal);
+    assert.equal(ground.server.counters().pendingOperations, 0);
+    return [line(request), result.contentFormat];
+  }
+
+  const again: readonly [Omit<Row, 'wire'>, '4.06' | '4.15', string, number?][] = [
+    [{ list: plain('</>;ct="110 112"'), operation: read(3) }, '4.06', 'GET /3 accept=110'],
+    [{ list: plain('</>;ct=112'), operation: read(3) }, '4.06', 'GET /3'],
+    [{ list: plain('</>;ct=112'), operation: read(3) }, '4.15', 'GET /3'],
+    [{ list: plain('</>;ct="112 11544"'), version: '1.2', operation: observe(3) }, '4.06', 'GET /3 observe=0 accept=11544'],
+    [{ operation: read(3) }, '4.06', 'GET /3 accept=11542'],
+    [{ version: '1.2', operation: read(3) }, '4.06', 'GET /3 accept=112'],
+    [{ operation: read(3), options: { contentFormat: 110 } }, '4.06', 'nothing'],
+    [{ operation: { kind: 'Discover', path: at(3) } }, '4.06', 'nothing'],
+    [{ operation: { kind: 'Execute', path: at(3, 0, 4) } }, '4.15', 'nothing'],
+    [{ operation: replace([3, 0, 14], [node('3/0/14', 'string', 'Z')]) }, '4.15', 'PUT /3/0/14 ct=11542 c10e5a', 11_542],
+    [
+      { operation: update([3, 0], [node('3/0/14', 'string', 'Z')]), version: '1.2' },
+      '4.15',
+      `POST /3/0 ct=110 ${hex('[{"n":"/3/0/14","vs":"Z"}]')}`,
+      110,
+    ],
+    [{ operation: update([3, 0], [node('3/0/14', 'string', 'Z')]), options: { contentFormat: 11_542 } }, '4.15', 'nothing', 11_542],
+    [
+      { operation: replace([5, 0, 0], [node('5/0/0', 'opaque', Buffer.from('00ff', 'hex'))]), list: plain('</>;ct=112') },
+      '4.15',
+      'PUT /5/0/0 ct=42 00ff',
+      42,
+    ],
+  ];
+  for (const [row, refusal, expected, format] of again) {
+    const what = `${row.operation.kind} /${row.operation.path.ids.join('/')} (${row.version ?? '1.1'}, ${row.list?.split(',')[0] ?? 'no ct'})`;
+    it(`[SRV-074] [SRV-075] asks ${expected.slice(0, 50)} after ${refusal} to ${what}`, async () => {
+      assert.deepEqual(await askedAgain(row, refusal), [expected, format]);
+    });
+  }
+
+  it('[SRV-074] takes the answer to the second try, and observes by it', async () => {
+    const ground = createWorld();
+    const peer = new ScriptedPeer(ground);
+    peer.register({ payload: plain('</>;ct="110 112"'), version: '1.1' });
+    const done = ground.server.perform('dev', observe(3, 0, 9), {});
+    peer.tick();
+    const first = peer.takeRequest();
+    peer.answer(first, '4.06');
+    const second = peer.takeRequest();
+    assert.deepEqual(second.token, first.token);
+    peer.answer(second, '2.05', { contentFormat: 110, observe: 1, payload: '[{"n":"/3/0/9","v":80}]' });
+    const result = answered(await done);
+    assert.equal(result.ok, true);
+    assert.equal(result.contentFormat, 110);
+    assert.equal(result.observation?.accept, 110);
+    assert.deepEqual(result.nodes, [{ path: [3, 0, 9], type: 'integer', value: 80 }]);
+  });
+
+  it('[SRV-074] does not try again when the time of the operation is over', async () => {
+    const ground = createWorld();
+    const peer = new ScriptedPeer(ground);
+    peer.register({ payload: plain('</>;ct="110 112"'), version: '1.1' });
+    const done = ground.server.perform('dev', read(3), { timeout: 5_000 });
+    peer.tick();
+    const first = peer.takeRequest();
+    peer.acknowledge(first);
+    ground.clock.advance(4_000);
+    peer.send({ type: coap.CON, code: coap.code('4.06'), mid: 7_777, token: first.token });
+    peer.tick();
+    assert.equal(coap.describeMessage(peer.take()).includes('ACK'), true);
+    const second = peer.takeRequest();
+    peer.acknowledge(second);
+    ground.clock.advance(1_500);
+    assert.equal(failed(await done).code, 'TIMEOUT_NO_RESPONSE');
+  });
+
+  it('[SRV-075] names the format of a Write that was done', async () => {
+    const ground = createWorld();
+    const peer = new ScriptedPeer(ground);
+    peer.register();
+    const { result } = await perform(ground, peer, { operation: replace([3, 0, 14], [node('3/0/14', 'string', 'Z')]), code: '2.04' });
+    assert.equal(answered(result).contentFormat, 0);
+  });
+
   it('[SRV-073] sends nothing that it cannot write, and says why', async () => {
     const ground = createWorld();
     const peer = new ScriptedPeer(ground);
@@ -174,12 +305,12 @@ describe('operations on the wire', () => {
 describe('results of operations', () => {
   afterEach(closeAll);
 
-  async function resultOf(operation: Operation, code: string, answer: Answered = {}) {
+  async function resultOf(operation: Operation, code: string, answer: Answered = {}, options: OperationOptions = {}) {
     // A busy device would be asked again.
     const ground = createWorld({ params: { busyRetries: 0 } });
     const peer = new ScriptedPeer(ground);
     peer.register();
-    const { result } = await perform(ground, peer, { operation, code, answer });
+    const { result } = await perform(ground, peer, { operation, code, answer, options });
     assert.equal(ground.server.counters().pendingOperations, 0);
     assert.equal(ground.server.counters().operations, 1);
     return { ground, result };
@@ -230,14 +361,14 @@ describe('results of operations', () => {
   });
 
   it('[SRV-081] gives 2.04 of a Write and an Execute as CHANGED', async () => {
-    for (const operation of [
-      { kind: 'Execute', path: at(3, 0, 4) },
-      { kind: 'WriteReplace', path: at(3, 0, 14), nodes: [node('3/0/14', 'string', 'x')] },
-      { kind: 'WriteUpdate', path: at(3, 0), nodes: [node('3/0/14', 'string', 'x')] },
+    for (const [operation, format] of [
+      [{ kind: 'Execute', path: at(3, 0, 4) }, {}],
+      [{ kind: 'WriteReplace', path: at(3, 0, 14), nodes: [node('3/0/14', 'string', 'x')] }, { contentFormat: 0 }],
+      [{ kind: 'WriteUpdate', path: at(3, 0), nodes: [node('3/0/14', 'string', 'x')] }, { contentFormat: 110 }],
     ] as const) {
       const { ground, result } = await resultOf(operation, '2.04');
       const registration = ground.server.registration('dev');
-      assert.deepEqual(result, { kind: 'answer', code: '2.04', result: 'CHANGED', ok: true, rtt: 3, registration });
+      assert.deepEqual(result, { kind: 'answer', code: '2.04', result: 'CHANGED', ok: true, rtt: 3, registration, ...format });
     }
   });
 
@@ -258,7 +389,8 @@ describe('results of operations', () => {
     ['5.31', '5.31'],
   ] as const) {
     it(`[SRV-082] gives the refusal ${code} as the result ${name} with the device's own words`, async () => {
-      const { ground, result } = await resultOf(read(3, 0, 1), code, { payload: ' no such thing ' });
+      // A format that was asked for is not exchanged for another.
+      const { ground, result } = await resultOf(read(3, 0, 1), code, { payload: ' no such thing ' }, { contentFormat: 110 });
       const registration = ground.server.registration('dev');
       assert.deepEqual(result, { kind: 'answer', code, result: name, ok: false, error: 'no such thing', rtt: 3, registration });
     });

@@ -45,6 +45,13 @@ describe('Send', () => {
     assert.deepEqual(eventsOf(ground.events, 'send')[0]?.nodes, [{ path: [3303, 0, 5700], type: 'float', value: 21.5 }]);
   });
 
+  it('[SRV-060] in LwM2M CBOR is taken as well', () => {
+    const { ground, peer } = world();
+    const payload = Buffer.from('a183190ce7001916 44f94d60'.replace(' ', ''), 'hex');
+    assert.equal(peer.code({ path: '/dp', contentFormat: 11_544, payload }), '2.04');
+    assert.deepEqual(eventsOf(ground.events, 'send')[0]?.nodes, [{ path: [3303, 0, 5700], type: 'float', value: 21.5 }]);
+  });
+
   it('[SRV-060] keeps the time of every value; relative times count from now', () => {
     const { ground, peer } = world();
     const payload = '[{"bn":"/3303/0/5700","bt":1700000000,"v":1},{"t":10,"v":2},{"bt":-60,"v":3}]';
@@ -138,7 +145,7 @@ describe('Send', () => {
     });
   }
 
-  for (const contentFormat of [undefined, 0, 40, 42, 60, 11_542, 11_543, 11_544]) {
+  for (const contentFormat of [undefined, 0, 40, 42, 60, 320, 322, 11_542, 11_543]) {
     it(`[SRV-065] in content format ${contentFormat ?? 'none'} is answered 4.15`, () => {
       const { ground, peer } = world();
       assert.equal(peer.code({ ...JSON_SEND, contentFormat }), '4.15');
