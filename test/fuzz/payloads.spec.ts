@@ -9,7 +9,7 @@ import { MUTATIONS } from '../support/mutate';
 import { readLinks } from '../support/register-parser';
 import { loadTraces } from '../support/traces';
 
-const FORMATS = [undefined, 0, 40, 42, 60, 110, 112, 1542, 11542];
+const FORMATS = [undefined, 0, 40, 42, 60, 110, 112, 320, 322, 1542, 1543, 11542, 11543, 11544];
 /** Those of the mutations that work on bytes, not on CoAP messages. */
 const ON_BYTES = ['flipBits', 'setByte', 'truncate', 'extend', 'removePiece', 'repeatPiece', 'splice', 'noise', 'identity'] as const;
 const PATHS = [[], [3], [3, 0], [3, 0, 9], [3, 0, 6], [3, 0, 6, 1], [3303, 0, 5700], [5, 0, 0], [33605, 0], [65_534, 0, 1]];
