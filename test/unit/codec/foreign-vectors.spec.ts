@@ -161,6 +161,19 @@ function isOurs(error: unknown): boolean {
   return [DecodeError, LinkFormatError, ExecuteArgsError, PathError].some((kind) => error instanceof kind);
 }
 
+describe('deviations from vectors of other implementations', () => {
+  it('are written down with their reasons', () => {
+    const page = readFileSync(path.resolve(__dirname, '../../../docs/vectors.md'), 'utf8');
+    const [read = '', written = ''] = page.split('## Written otherwise');
+    const listed = (text: string): string[] => [...text.matchAll(/`([a-z-]+-\d{3})`/g)].map((match) => match[1]!).sort();
+    assert.deepEqual(listed(read), Object.keys(DEVIATIONS).sort());
+    assert.deepEqual(listed(written), Object.keys(WRITTEN_OTHERWISE).sort());
+    for (const reason of [...Object.values(DEVIATIONS), ...Object.values(WRITTEN_OTHERWISE)]) {
+      assert.ok(page.toLowerCase().includes(reason.toLowerCase()), reason);
+    }
+  });
+});
+
 describe('vectors of other implementations', () => {
   // [LANG-098]
   const file = path.join(process.env['LWM2M_SHARED_DATA'] ?? '', 'vectors.json');
