@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { codeText } from '../../../lib/coap/codes';
+import { isFormatError, parseMessage } from '../../../lib/coap/message';
 import { DecodeError, codecFor, decodePayload } from '../../../lib/codec';
 import { ExecuteArgsError, parseExecuteArgs } from '../../../lib/lwm2m/execute-args';
 import { LinkFormatError, parseLinks } from '../../../lib/lwm2m/link-format';
@@ -32,6 +34,12 @@ interface ForeignVector {
     readonly links?: readonly { readonly uri: string; readonly attrs: Readonly<Record<string, string | null>> }[];
     readonly args?: Readonly<Record<string, string | null>>;
     readonly ids?: readonly number[];
+    readonly type?: 'CON' | 'NON' | 'ACK' | 'RST';
+    readonly code?: string;
+    readonly mid?: number;
+    readonly token?: string;
+    readonly options?: readonly (readonly [number, string])[];
+    readonly payload?: string;
   };
 }
 
@@ -71,7 +79,7 @@ const WRITTEN_OTHERWISE: Readonly<Record<string, string>> = {
   'senml-cbor-055': 'times are written as "t" and as plain integers, not as decimal fractions',
 };
 
-const FORMATS = ['tlv', 'text', 'cbor', 'senml-json', 'senml-cbor', 'json', 'link-format', 'execute-args', 'path'];
+const FORMATS = ['tlv', 'text', 'cbor', 'senml-json', 'senml-cbor', 'json', 'link-format', 'execute-args', 'path', 'coap'];
 
 function pathIds(text: string | undefined): number[] {
   return (text ?? '/')
@@ -152,13 +160,30 @@ function check(vector: ForeignVector): void {
     case 'path':
       assert.deepEqual(parsePath(vector.text ?? '').ids, vector.meaning.ids);
       return;
+    case 'coap': {
+      const message = parseMessage(Buffer.from(vector.hex, 'hex'));
+      if (isFormatError(message)) throw new CoapFormatError(message.error);
+      const { type, code, mid, token = '', options = [], payload = '' } = vector.meaning;
+      const inHex = (value: Uint8Array): string => Buffer.from(value).toString('hex');
+      assert.deepEqual(
+        [message.type, codeText(message.code), message.mid, inHex(message.token), inHex(message.payload)],
+        [['CON', 'NON', 'ACK', 'RST'].indexOf(type ?? ''), code, mid, token, payload],
+      );
+      assert.deepEqual(
+        message.options.map(({ number, value }) => [number, inHex(value)]),
+        options,
+      );
+      return;
+    }
     default:
       checkNodes(vector);
   }
 }
 
+class CoapFormatError extends Error {}
+
 function isOurs(error: unknown): boolean {
-  return [DecodeError, LinkFormatError, ExecuteArgsError, PathError].some((kind) => error instanceof kind);
+  return [CoapFormatError, DecodeError, LinkFormatError, ExecuteArgsError, PathError].some((kind) => error instanceof kind);
 }
 
 describe('deviations from vectors of other implementations', () => {
