@@ -24,7 +24,12 @@ const TYPES = {
   '': '-',
 };
 
-const parser = new XMLParser({ parseTagValue: false, ignoreAttributes: false, isArray: (name) => name === 'Item' || name === 'Object' });
+const parser = new XMLParser({
+  parseTagValue: false,
+  ignoreAttributes: false,
+  htmlEntities: true,
+  isArray: (name) => name === 'Item' || name === 'Object',
+});
 
 /** Text of an element on one line; '' when it is not there. */
 function text(value) {

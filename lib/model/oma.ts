@@ -23,13 +23,15 @@ const TYPES: Readonly<Record<string, ResourceType>> = {
 };
 
 let model: Model | undefined;
+let rowsById: Map<number, ObjectRow[]> | undefined;
+const made = new Map<number, readonly ObjectDefinition[]>();
 
-/**
- * The objects of the OMA registry, all versions. Made once; an object's definitions are made when it is first asked for,
- * because a server meets a handful of the hundreds there are.
- */
+/** The objects of the OMA registry, all versions. Made once. */
 export function omaModel(): Model {
-  model ??= createOmaModel(facts as unknown as readonly ObjectRow[]);
+  model ??= modelOf((id) => {
+    const versions = omaVersions(id);
+    return versions && [versions];
+  });
   return model;
 }
 
@@ -38,25 +40,29 @@ export function omaObjects(): ObjectDefinition[] {
   return (facts as unknown as readonly ObjectRow[]).map(definitionOf);
 }
 
-function createOmaModel(rows: readonly ObjectRow[]): Model {
-  const rowsById = new Map<number, ObjectRow[]>();
-  for (const row of rows) {
-    const list = rowsById.get(row[0]);
-    if (list) list.push(row);
-    else rowsById.set(row[0], [row]);
+/**
+ * All versions of one object of the registry, or undefined. They are made when they are first asked for, because a server meets a
+ * handful of the hundreds there are.
+ */
+export function omaVersions(id: number): readonly ObjectDefinition[] | undefined {
+  let definitions = made.get(id);
+  if (!definitions) {
+    rowsById ??= groupRows(facts as unknown as readonly ObjectRow[]);
+    // Unknown ids are not remembered: they come from the network and would fill the memory.
+    definitions = rowsById.get(id)?.map(definitionOf);
+    if (definitions) made.set(id, definitions);
   }
-  const made = new Map<number, readonly ObjectDefinition[]>();
-  return modelOf((id) => {
-    let definitions = made.get(id);
-    if (!definitions) {
-      const found = rowsById.get(id);
-      // Unknown ids are not remembered: they come from the network and would fill the memory.
-      if (!found) return [];
-      definitions = found.map(definitionOf);
-      made.set(id, definitions);
-    }
-    return definitions;
-  });
+  return definitions;
+}
+
+function groupRows(rows: readonly ObjectRow[]): Map<number, ObjectRow[]> {
+  const grouped = new Map<number, ObjectRow[]>();
+  for (const row of rows) {
+    const list = grouped.get(row[0]);
+    if (list) list.push(row);
+    else grouped.set(row[0], [row]);
+  }
+  return grouped;
 }
 
 function definitionOf([id, name, version, flags, resources]: ObjectRow): ObjectDefinition {
