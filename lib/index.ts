@@ -6,7 +6,10 @@ import { CoapListener } from './coap/listener';
 import { completeParams, type CoapLimits } from './coap/params';
 import { DeviceTable, readDevicesFile } from './credentials/device-table';
 import type { DeviceEntry, UnknownDevices } from './credentials/types';
-import { omaModel } from './model/oma';
+import type { Model } from './model/types';
+import { ModelRegistry } from './models/registry';
+import type { ModelProblem, ModelScope } from './models/registry';
+import type { ModelFile } from './models/types';
 import { newServerCounters } from './server/context';
 import { EventPump } from './server/event-pump';
 import type { LastValue } from './server/last-values';
@@ -26,7 +29,14 @@ import type { Clock } from './transport/types';
 export * from './rpc/index';
 export { createDevice } from './device/index';
 export type { DeviceEvent, DeviceOptions, DeviceState, DeviceValue, SimulatedDevice } from './device/index';
-export { omaModel } from './model/oma';
+export { DdfError, MAX_DDF_SIZE, parseDdf } from './model/ddf';
+export { layeredModel } from './model/layers';
+export { omaModel, omaObjects } from './model/oma';
+export { loadModels, modelError } from './models/load';
+export type { LoadedModels } from './models/load';
+export { deleteModel, storeModel } from './models/store';
+export type { ModelProblem, ModelScope } from './models/registry';
+export type * from './models/types';
 export { DeviceTableError } from './credentials/device-table';
 export type { CoapLimits } from './coap/params';
 export type { LastValue } from './server/last-values';
@@ -72,6 +82,12 @@ export interface Lwm2mServerOptions {
   readonly onNotice?: (text: string) => void;
   /** Seconds between two `stats` events, at least 1; 0, the default, for none. */
   readonly statsInterval?: number;
+  /** A folder of object definition files (OMA XML), watched while the server runs. It may be missing, and come later. */
+  readonly modelsDir?: string;
+  /** The same with definitions that win over those in `modelsDir`; usually a sub-folder of it. */
+  readonly ownModelsDir?: string;
+  /** Hears of each definition file that cannot be used, when it is read. */
+  readonly onModelProblem?: (problem: ModelProblem) => void;
   readonly clock?: Clock;
   /** Hears of errors that should not have happened; default: they are only counted. */
   readonly onError?: (error: unknown) => void;
@@ -97,6 +113,10 @@ export interface Lwm2mServer {
   lastValues(endpoint: string): ReadonlyMap<string, LastValue>;
   /** Endpoint names of registered devices that the present device table would refuse. */
   unwelcome(): string[];
+  /** The object definitions in use; always the present ones, so it can be kept. */
+  readonly model: Model;
+  /** The definition files of a folder, after a new look at it; none while the server does not run. */
+  modelFiles(scope: ModelScope): Promise<readonly ModelFile[]>;
   /** Never rejects. */
   perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
   /** The counters since the start, and sizes, at any time; of several servers on one port those of CoAP are the port's. */
@@ -113,7 +133,7 @@ export interface Lwm2mServer {
   flush(): Promise<void>;
   /** Whether the open sockets keep the process alive. */
   keepAlive(on: boolean): void;
-  /** New device table, times and `onError` for a running server. Throws as `createLwm2mServer` does. */
+  /** New device table, times and listeners for errors for a running server. Throws as `createLwm2mServer` does. */
   configure(options: Lwm2mServerOptions): void;
 }
 
@@ -153,7 +173,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
   const { port = DEFAULT_PORT, host, receiveBuffer, limits = {}, name = 'lwm2m-server' } = options;
   completeParams(limits);
   let internalErrors = 0;
-  let { onError: hear, onNotice: notice } = options;
+  let { onError: hear, onNotice: notice, onModelProblem } = options;
   const onError = (error: unknown): void => {
     internalErrors++;
     hear?.(error);
@@ -161,6 +181,11 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
   const initial = settings(options);
   const hosts = hostList(host);
   const subscribers = new Set<(event: ServerEvent) => void>();
+  const models = new ModelRegistry({
+    modelsDir: options.modelsDir,
+    ownModelsDir: options.ownModelsDir,
+    onProblem: (problem) => onModelProblem?.(problem),
+  });
   let current = initial;
   let listener: CoapListener | undefined;
   let core: ServerCore | undefined;
@@ -196,6 +221,17 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
   }
 
   async function open(): Promise<void> {
+    // Before the first device comes.
+    await models.start();
+    try {
+      await openSockets();
+    } catch (error) {
+      models.close();
+      throw error;
+    }
+  }
+
+  async function openSockets(): Promise<void> {
     const clock = options.clock ?? createRealClock();
     const addresses = listenAddresses(hosts);
     if (options.storeDir) store = await acquireStore(options.storeDir);
@@ -211,7 +247,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
         journal = store && openJournal(options.storeDir ?? '', store);
         const keeper = { touch: (record: string) => void journal?.touch(prefix + record) };
         const overloaded = (): boolean => pump.full || (loop?.current() ?? 0) > current.maxLoopDelay;
-        core = new ServerCore({ name, endpoint, driver, model: omaModel(), onError, keeper, overloaded, ...current });
+        core = new ServerCore({ name, endpoint, driver, model: models.model, onError, keeper, overloaded, ...current });
         core.subscribe((event) => pump.push(event));
         if (store) await restore(core, store, acquired);
       } finally {
@@ -288,6 +324,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     loop?.stop();
     listener = statsTimer = loop = undefined;
     closing.close();
+    models.close();
     // While the core is still there to be asked for its records.
     await closeStore();
     core = undefined;
@@ -321,6 +358,11 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     observations: (endpoint) => (listener && core?.observations(endpoint)) ?? [],
     unwelcome: () => (listener && core?.unwelcome()) ?? [],
     lastValues: (endpoint) => core?.lastValues(endpoint) ?? new Map<string, LastValue>(),
+    model: models.model,
+    async modelFiles(scope) {
+      await models.refresh();
+      return models.files(scope);
+    },
     perform(endpoint, operation, operationOptions) {
       if (core && listener) return core.perform(endpoint, operation, operationOptions);
       return Promise.resolve({ kind: 'failed', code: 'CLOSED', error: `The server "${name}" is not running.` });
@@ -348,7 +390,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     configure(next) {
       current = settings(next);
       hear = next.onError;
-      notice = next.onNotice;
+      ({ onNotice: notice, onModelProblem } = next);
       core?.configure(current);
       statsTimer?.setInterval(current.statsInterval);
       listener?.driver.changed();
@@ -363,15 +405,15 @@ export interface LiveServer extends Attachment<Lwm2mServer> {
 }
 
 /**
- * The live server of a configuration node: the one its predecessor left parked, when port, addresses, receive buffer and
- * limits are the same (other settings are taken over), else a new one. Throws `DeviceTableError`.
+ * The live server of a configuration node: the one its predecessor left parked, when port, addresses, receive buffer,
+ * limits and folders are the same (other settings are taken over), else a new one. Throws `DeviceTableError`.
  */
 export function acquireServer(id: string, options: Lwm2mServerOptions): LiveServer {
-  const { port = DEFAULT_PORT, host, receiveBuffer = 0, limits = {} } = options;
+  const { port = DEFAULT_PORT, host, receiveBuffer = 0, limits = {}, modelsDir = '', ownModelsDir = '' } = options;
   // Before anything is taken: a server that is adopted and then not used would run on without an owner.
   settings(options);
   const { storeDir = '', storeId = '' } = options;
-  const key = JSON.stringify([port, hostList(host), receiveBuffer, limits, storeDir, storeId]);
+  const key = JSON.stringify([port, hostList(host), receiveBuffer, limits, storeDir, storeId, modelsDir, ownModelsDir]);
   let displaced: string[] = [];
   const live = attachLive<Lwm2mServer>(id, key, (previous) => {
     const server = createLwm2mServer(options);

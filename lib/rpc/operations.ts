@@ -4,6 +4,7 @@ import type { Operation, OperationOptions, Registration } from '../server/types'
 import type { Command } from './types';
 import { formatExecuteArgs } from '../lwm2m/execute-args';
 import { formatPath, parsePath } from '../lwm2m/path';
+import { missingDefinitions } from '../model/missing';
 import type { CommandRow } from './commands';
 import { findCommand } from './commands';
 import { badRequest, show } from './errors';
@@ -48,6 +49,7 @@ export function toOperation(command: Command, registration: Registration, model:
   warnUnknownParams(command, row, warnings);
   const operation = build(row, { ids: path.ids }, command, registration, model, warnings);
   warnAccess(operation, registration, model, warnings);
+  warnUnknown(operation, registration, model, warnings);
   return { operation, options, warnings };
 }
 
@@ -195,6 +197,13 @@ function warnUnknownParams(command: Command, row: CommandRow, warnings: string[]
   const unknown = Object.keys(command.params).filter((name) => name !== 'key' && !names.includes(name));
   if (unknown.length === 0) return;
   warnings.push(`Ignored: ${unknown.map(show).join(', ')}. The parameters of ${row.method} are ${names.join(', ')}.`);
+}
+
+/** Values of an object nobody knows have no type of their own. */
+function warnUnknown({ kind, path }: Operation, registration: Registration, model: Model, warnings: string[]): void {
+  const [objectId = 0] = path.ids;
+  if (kind === 'Discover' || kind === 'Execute' || kind === 'ObserveCancel') return;
+  if (!model.object(objectId, registration.versions.get(objectId))) warnings.push(missingDefinitions([objectId]));
 }
 
 /** What the model says against the operation; the device decides, its model may be newer. Writes are looked at value by value. */

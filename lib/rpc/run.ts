@@ -16,12 +16,14 @@ import { shape } from './values-out';
 export interface RpcServer {
   registrations(): readonly Registration[];
   registration(endpoint: string): Registration | undefined;
+  /** Its object definitions; default the OMA registry. */
+  readonly model?: Model;
   /** Never rejects. */
   perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
 }
 
 export interface RunOptions extends RpcOptions {
-  /** Default: the OMA registry. */
+  /** Default: that of the server. */
   readonly model?: Model;
   /** Epoch ms, for `meta.at`. Default `Date.now`. */
   readonly now?: () => number;
@@ -43,7 +45,7 @@ const LISTED_ENDPOINTS = 5;
 export async function runCommand(server: RpcServer, endpoint: string, command: unknown, options: RunOptions = {}): Promise<RpcResult> {
   const progress: Progress = {};
   const now = options.now ?? Date.now;
-  const model = options.model ?? omaModel();
+  const model = options.model ?? server.model ?? omaModel();
   try {
     progress.command = parseCommand(command);
     progress.registration = findRegistration(server, endpoint);

@@ -11,6 +11,7 @@ import { objectVersions } from './object-list';
 import { isRefusal, printable, refusal, type Refusal } from './refusal';
 import type { Registered } from './registrations';
 import type { Registration, RegistrationEnd } from './types';
+import { UnknownObjects } from './unknown-objects';
 
 /** What an operation that ends with its registration is told. */
 const ENDINGS: Record<RegistrationEnd, string> = {
@@ -44,6 +45,7 @@ export class RegistrationService implements Core {
   readonly methods = [Code.POST, Code.DELETE];
   readonly #context: ServerContext;
   #pauses = 0;
+  readonly #unknownObjects = new UnknownObjects();
 
   constructor(context: ServerContext) {
     this.#context = context;
@@ -120,6 +122,7 @@ export class RegistrationService implements Core {
       emit({ kind: 'replaced', at: registration.registeredAt, registration: previous.registration, by: registration });
     }
     emit({ kind: 'registered', at: registration.registeredAt, registration });
+    this.#hint(registration);
   }
 
   #update(request: IncomingRequest, id: string): void {
@@ -155,6 +158,13 @@ export class RegistrationService implements Core {
       emit({ kind: 'address-changed', at, registration, from: { address: before.address, port: before.port } });
     }
     emit({ kind: 'updated', at, registration, changed });
+    if (changed.includes('objects')) this.#hint(registration);
+  }
+
+  #hint(registration: Registration): void {
+    const { model, clock, emit } = this.#context;
+    const text = this.#unknownObjects.hint(registration, model);
+    if (text !== undefined) emit({ kind: 'log', at: clock.wall(), registration, level: 'info', text });
   }
 
   #deregister(request: IncomingRequest, id: string): void {

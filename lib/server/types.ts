@@ -104,11 +104,11 @@ export type ServerEvent =
       readonly contentFormat: number | undefined;
     }
   | {
-      /** Something a person should know of, and that no other event tells: so far, values of a device that got lost. */
+      /** Something a person should know of, and that no other event tells: values of a device that got lost, objects nobody knows. */
       readonly kind: 'log';
       readonly at: number;
       readonly registration: Registration;
-      readonly level: 'warn';
+      readonly level: 'info' | 'warn';
       readonly text: string;
     }
   | {

@@ -31,13 +31,14 @@ function init(RED: NodeAPI): void {
       return;
     }
 
-    const options = { instanceKeys: settings.instanceKeys };
     server.register(this, {
       onState: (state) => showState(status, state, server),
       onEvent: (event) => {
         if (changesDevices(event)) showState(status, server.state, server);
         const wanted = filter(event);
-        if (wanted) this.send(toMessage(wanted, options) as unknown as NodeMessage);
+        if (!wanted) return;
+        const model = server.live?.server.model;
+        this.send(toMessage(wanted, { instanceKeys: settings.instanceKeys, ...(model && { model }) }) as unknown as NodeMessage);
       },
     });
   }

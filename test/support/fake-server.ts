@@ -4,13 +4,14 @@ import type {
   LastValue,
   LiveServer,
   Lwm2mServer,
+  Model,
   Operation,
   OperationResult,
   Registration,
   ServerEvent,
   ServerStats,
 } from '../../lib/index';
-import { createLwm2mServer } from '../../lib/index';
+import { createLwm2mServer, omaModel } from '../../lib/index';
 import type { ServerNode, ServerState, ServerUser } from '../../nodes/shared/types';
 import type { Initializer } from './flows';
 
@@ -66,6 +67,7 @@ type Answer = (endpoint: string, operation: Operation) => OperationResult | Prom
 export class FakeServer implements Lwm2mServer {
   readonly port = 5683;
   readonly listening = true;
+  model: Model = omaModel();
   readonly performed: { endpoint: string; operation: Operation; timeout: number | undefined }[] = [];
   devices: Registration[] = [];
   answer: Answer = (endpoint, operation) => {
@@ -104,6 +106,9 @@ export class FakeServer implements Lwm2mServer {
   async perform(endpoint: string, operation: Operation, options?: { timeout?: number }): Promise<OperationResult> {
     this.performed.push({ endpoint, operation, timeout: options?.timeout });
     return this.answer(endpoint, operation);
+  }
+  modelFiles(): Promise<[]> {
+    return Promise.resolve([]);
   }
   stats(): ServerStats {
     return createLwm2mServer().stats();

@@ -68,9 +68,9 @@ export class TinyPeer {
   }
 
   /** Registers and gives back the registration id. */
-  async register(endpoint: string): Promise<string> {
+  async register(endpoint: string, objects = '</1/0>,</3/0>'): Promise<string> {
     const query = [`ep=${endpoint}`, 'lt=300', 'lwm2m=1.1'];
-    const answer = await this.ask({ code: '0.02', path: 'rd', query, payload: '</1/0>,</3/0>' });
+    const answer = await this.ask({ code: '0.02', path: 'rd', query, payload: objects });
     if (answer.code !== '2.01') throw new Error(`Register was answered ${answer.code} ${answer.payload.toString()}`);
     const [, id] = answer.options.filter(({ name }) => name === 'Location-Path').map(({ value }) => value.toString());
     return id ?? '';

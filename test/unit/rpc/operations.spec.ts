@@ -268,4 +268,22 @@ describe('commands to operations', () => {
       { seed: 53, numRuns: 2000 },
     );
   });
+
+  for (const [command, warned] of [
+    ['Read {"id":"/31024/10"}', true],
+    ['Observe {"id":"/31024/10/1"}', true],
+    ['WriteReplace {"id":"/31024/10/1","value":5}', true],
+    ['Discover {"id":"/31024/10"}', false],
+    ['Execute {"id":"/31024/10/1"}', false],
+    ['ObserveCancel {"id":"/31024/10/1"}', false],
+    ['Read {"id":"/3/0/9"}', false],
+    ['Read {"id":"/3/0/999"}', false],
+  ] as const) {
+    it(`[RPC-039] ${command} is done ${warned ? 'with a word on where definitions are' : 'without one'}`, () => {
+      assert.equal(
+        ready(command).warnings.some((text) => /No definition of object 31024 is known.*https:/.test(text)),
+        warned,
+      );
+    });
+  }
 });
