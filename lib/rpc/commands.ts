@@ -24,6 +24,7 @@ const VALUE: ParamRow = { name: 'value', required: true };
 const ARGUMENTS: ParamRow = { name: 'value', required: false };
 const TIMEOUT: ParamRow = { name: 'timeout', required: false };
 const FORMAT: ParamRow = { name: 'format', required: false };
+const STRICT: ParamRow = { name: 'strict', required: false };
 
 /** The commands of this version; one row each. */
 export const COMMANDS: readonly CommandRow[] = [
@@ -43,14 +44,14 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     method: 'WriteReplace',
-    params: [ID, VALUE, TIMEOUT, FORMAT],
+    params: [ID, VALUE, TIMEOUT, FORMAT, STRICT],
     levels: [2, 3, 4],
     example: 'WriteReplace {"id":"/3/0/15","value":"Europe/Vienna"}',
     description: 'command.WriteReplace',
   },
   {
     method: 'WriteUpdate',
-    params: [ID, VALUE, TIMEOUT, FORMAT],
+    params: [ID, VALUE, TIMEOUT, FORMAT, STRICT],
     levels: [2, 3],
     example: 'WriteUpdate {"id":"/3/0","value":{"14":"+02","15":"Europe/Vienna"}}',
     description: 'command.WriteUpdate',

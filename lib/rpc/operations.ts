@@ -18,6 +18,12 @@ export interface ReadyOperation {
   readonly warnings: string[];
 }
 
+/** How writes are checked where the command does not say. */
+export interface WriteSettings {
+  /** Refuse values outside the definition's range or enumeration. Default: warn. */
+  readonly strict?: boolean;
+}
+
 export const MAX_TIMEOUT_MS = 86_400_000;
 
 /** Names of content formats and their CoAP numbers (Core TS 1.1.1 7.4, registry "CoAP Content-Formats"). */
@@ -39,7 +45,7 @@ const MAX_LISTED = 20;
  * Turns a command into an operation on this device: checks path, object, object version and parameters, and types the values by the
  * model. Throws `CommandError` BAD_REQUEST or METHOD_NOT_ALLOWED. `operation.path` has no version: the device's own is meant.
  */
-export function toOperation(command: Command, registration: Registration, model: Model): ReadyOperation {
+export function toOperation(command: Command, registration: Registration, model: Model, settings: WriteSettings = {}): ReadyOperation {
   const row = findCommand(command.method);
   const warnings: string[] = [];
   const path = pathOf(command, row);
@@ -47,13 +53,21 @@ export function toOperation(command: Command, registration: Registration, model:
   if (row.method !== 'ObserveCancel') checkObject(path, registration, model, warnings);
   const options = optionsOf(command, row);
   warnUnknownParams(command, row, warnings);
-  const operation = build(row, { ids: path.ids }, command, registration, model, warnings);
+  const strict = row.params.some(({ name }) => name === 'strict') && strictOf(param(command, 'strict'), settings.strict === true);
+  const operation = build(row, { ids: path.ids }, command, { registration, model, strict, warnings });
   warnAccess(operation, registration, model, warnings);
   warnUnknown(operation, registration, model, warnings);
   return { operation, options, warnings };
 }
 
-function build(row: CommandRow, path: Path, command: Command, registration: Registration, model: Model, warnings: string[]): Operation {
+interface BuildContext {
+  readonly registration: Registration;
+  readonly model: Model;
+  readonly strict: boolean;
+  readonly warnings: string[];
+}
+
+function build(row: CommandRow, path: Path, command: Command, { registration, model, strict, warnings }: BuildContext): Operation {
   switch (row.method) {
     case 'Read':
     case 'Discover':
@@ -69,7 +83,7 @@ function build(row: CommandRow, path: Path, command: Command, registration: Regi
       const value = param(command, 'value');
       if (value === undefined || value === null) throw badRequest(`${row.method} needs a "value". Right is: ${row.example}`);
       if (row.method === 'WriteUpdate') checkUpdate(path, value, registration, model);
-      const written = valuesIn(path.ids, value, { method: row.method, model, versions: registration.versions });
+      const written = valuesIn(path.ids, value, { method: row.method, model, versions: registration.versions, strict });
       warnings.push(...written.warnings);
       return { kind: row.method, path, nodes: written.nodes };
     }
@@ -181,6 +195,13 @@ export function timeoutOf(value: unknown): number {
   const ms = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
   if (typeof ms === 'number' && Number.isInteger(ms) && ms >= 1 && ms <= MAX_TIMEOUT_MS) return ms;
   throw badRequest(`"timeout" is in milliseconds, a whole number from 1 to ${MAX_TIMEOUT_MS}, not ${show(value)}.`);
+}
+
+function strictOf(value: unknown, otherwise: boolean): boolean {
+  if (blank(value)) return otherwise;
+  if (value === true || value === 'true') return true;
+  if (value === false || value === 'false') return false;
+  throw badRequest(`"strict" is true or false, not ${show(value)}.`);
 }
 
 function formatOf(value: unknown): number {

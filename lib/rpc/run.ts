@@ -49,7 +49,7 @@ export async function runCommand(server: RpcServer, endpoint: string, command: u
   try {
     progress.command = parseCommand(command);
     progress.registration = findRegistration(server, endpoint);
-    progress.ready = toOperation(progress.command, progress.registration, model);
+    progress.ready = toOperation(progress.command, progress.registration, model, options);
     const timeout = progress.ready.options.timeout ?? (options.timeout === undefined ? undefined : timeoutOf(options.timeout));
     const settings = timeout === undefined ? progress.ready.options : { ...progress.ready.options, timeout };
     const result = await server.perform(endpoint, progress.ready.operation, settings);

@@ -70,7 +70,11 @@ function floatIn(value: unknown): ScalarIn {
   if (typeof value === 'number' || typeof value === 'bigint') number = Number(value);
   else if (typeof value === 'string' && value.length <= 400 && /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(value))
     number = Number(value);
-  return Number.isFinite(number) ? { type: 'float', value: number } : { wrong: 'a float is a finite number or decimal text, e.g. 21.5' };
+  if (!Number.isFinite(number)) return { wrong: 'a float is a finite number or decimal text, e.g. 21.5' };
+  const whole =
+    typeof value === 'bigint' ? value : typeof value === 'string' && /^[+-]?\d+$/.test(value) ? BigInt(value.replace('+', '')) : 0n;
+  const rounded = whole !== 0n && BigInt(number) !== whole;
+  return { type: 'float', value: number, ...(rounded && { warning: `a float cannot be exactly that; it becomes ${number}` }) };
 }
 
 function booleanIn(value: unknown): ScalarIn {

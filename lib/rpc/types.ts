@@ -13,6 +13,8 @@ export interface RpcOptions {
   readonly instanceKeys?: InstanceKeys;
   /** Milliseconds. */
   readonly timeout?: number;
+  /** Refuse to write values outside the definition's range or enumeration. Default: warn. */
+  readonly strict?: boolean;
 }
 
 /** The `msg.payload` of `lwm2m-rpc`, and what goes into `msg.lwm2m`. */

@@ -1,6 +1,7 @@
 import type { DataNode } from '../lwm2m/types';
 import type { Model, ObjectDefinition, ResourceDefinition } from '../model/types';
 import { MAX_ID, formatPath } from '../lwm2m/path';
+import { outsideRange } from '../model/range';
 import { CommandError, badRequest, isRecord, show } from './errors';
 import { isScalar, scalarIn } from './scalar-in';
 
@@ -10,6 +11,8 @@ export interface ValuesInContext {
   readonly model: Model;
   /** Object versions the device registered. */
   readonly versions: ReadonlyMap<number, string>;
+  /** Refuse what is outside the definition's range or enumeration, instead of warning. Default false. */
+  readonly strict?: boolean;
 }
 
 export interface ValuesIn {
@@ -20,6 +23,7 @@ export interface ValuesIn {
 interface Writer extends ValuesIn {
   readonly method: ValuesInContext['method'];
   readonly object: ObjectDefinition | undefined;
+  readonly strict: boolean;
 }
 
 /**
@@ -30,7 +34,7 @@ interface Writer extends ValuesIn {
 export function valuesIn(ids: readonly number[], value: unknown, context: ValuesInContext): ValuesIn {
   const objectId = ids[0] ?? 0;
   const object = context.model.object(objectId, context.versions.get(objectId));
-  const out: Writer = { nodes: [], warnings: [], method: context.method, object };
+  const out: Writer = { nodes: [], warnings: [], method: context.method, object, strict: context.strict === true };
   try {
     if (ids.length === 2) instance(out, ids, value);
     else if (ids.length === 3) resource(out, ids, value);
@@ -46,9 +50,14 @@ function definition(out: Writer, resourceId: number | undefined): ResourceDefini
   return resourceId === undefined ? undefined : out.object?.resources.get(resourceId);
 }
 
-/** `/14 (UTC Offset)` and the like, for texts. */
+/** `/3/0/14 (UTC Offset)` and the like, for texts. */
 function named(ids: readonly number[], known: ResourceDefinition | undefined): string {
   return known === undefined ? formatPath(ids) : `${formatPath(ids)} (${known.name})`;
+}
+
+/** `/3/0/14 (UTC Offset, string)`, for refusals. */
+function typed(ids: readonly number[], known: ResourceDefinition | undefined): string {
+  return known === undefined || known.type === 'none' ? named(ids, known) : `${formatPath(ids)} (${known.name}, ${known.type})`;
 }
 
 function instance(out: Writer, ids: readonly number[], value: unknown): void {
@@ -100,11 +109,11 @@ function resource(out: Writer, ids: readonly number[], value: unknown): void {
     return;
   }
   if (known !== undefined && !known.multiple) {
-    throw badRequest(`${named(ids, known)} is a single resource and got ${show(value)}: ${rightFor(known)}.`);
+    throw badRequest(`${typed(ids, known)} is a single resource and got ${show(value)}: ${rightFor(known)}.`);
   }
   const entries = instancesOf(ids, value, known);
   if (entries.length === 0) {
-    if (out.method === 'WriteUpdate') throw badRequest(`${named(ids, known)} got no instances: WriteUpdate would change nothing.`);
+    if (out.method === 'WriteUpdate') throw badRequest(`${typed(ids, known)} got no instances: WriteUpdate would change nothing.`);
     out.nodes.push({ path: [...ids], type: known?.type ?? 'none', value: null });
     warnAccess(out, ids, known);
   }
@@ -113,23 +122,28 @@ function resource(out: Writer, ids: readonly number[], value: unknown): void {
 
 function instancesOf(ids: readonly number[], value: unknown, known: ResourceDefinition | undefined): [number, unknown][] {
   if (Array.isArray(value)) {
-    if (value.length > MAX_ID + 1) throw badRequest(`${named(ids, known)} got ${value.length} instances, ${MAX_ID + 1} are the most.`);
+    if (value.length > MAX_ID + 1) throw badRequest(`${typed(ids, known)} got ${value.length} instances, ${MAX_ID + 1} are the most.`);
     return Array.from(value, (entry: unknown, id): [number, unknown] => [id, entry]);
   }
   const right = 'a multiple resource takes an object keyed by instance id, e.g. {"0":1,"1":2}, or an array';
-  if (!isRecord(value)) throw badRequest(`${named(ids, known)} got ${show(value)}: ${right}.`);
+  if (!isRecord(value)) throw badRequest(`${typed(ids, known)} got ${show(value)}: ${right}.`);
   return Object.entries(value).map(([key, entry]) => {
     const id = idOf(key);
-    if (id === undefined) throw badRequest(`${named(ids, known)} has the key ${show(key)}: ${right}.`);
+    if (id === undefined) throw badRequest(`${typed(ids, known)} has the key ${show(key)}: ${right}.`);
     return [id, entry];
   });
 }
 
 function scalar(out: Writer, ids: readonly number[], value: unknown, known: ResourceDefinition | undefined): void {
-  if (!isScalar(value)) throw badRequest(`${named(ids, known)} takes one value and got ${show(value)}: ${rightFor(known)}.`);
+  if (!isScalar(value)) throw badRequest(`${typed(ids, known)} takes one value and got ${show(value)}: ${rightFor(known)}.`);
   const read = scalarIn(known?.type ?? 'none', value);
-  if ('wrong' in read) throw badRequest(`${named(ids, known)} got ${show(value)}: ${read.wrong}.`);
+  if ('wrong' in read) throw badRequest(`${typed(ids, known)} got ${show(value)}: ${read.wrong}.`);
   if (read.warning !== undefined) out.warnings.push(`${named(ids, known)}: ${read.warning}.`);
+  const outside = known && outsideRange(known, read.value);
+  if (outside !== undefined) {
+    if (out.strict) throw badRequest(`${typed(ids, known)} got ${show(value)}: it is ${outside} by the definition, and "strict" is set.`);
+    out.warnings.push(`${named(ids, known)} got ${show(value)}: it is ${outside} by the definition; the device decides.`);
+  }
   out.nodes.push({ path: [...ids], type: read.type, value: read.value });
   warnAccess(out, ids, known);
 }

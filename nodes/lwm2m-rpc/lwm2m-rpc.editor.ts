@@ -14,6 +14,7 @@ interface Rpc {
   args: string;
   timeout: number | string;
   instanceKeys: string;
+  strict: boolean;
   failures: string;
 }
 
@@ -38,6 +39,7 @@ RED.nodes.registerType<Rpc>('lwm2m-rpc', {
     args: { value: '' },
     timeout: { value: '', validate: wholeNumber('lwm2m-rpc.invalid.timeout', 1, 2 ** 31 - 1, true) },
     instanceKeys: { value: 'id' },
+    strict: { value: false },
     failures: { value: 'output' },
   },
   paletteLabel() {
@@ -75,6 +77,7 @@ RED.nodes.registerType<Rpc>('lwm2m-rpc', {
     const show = (): void => {
       const operation = String($operation.val());
       $('.lwm2m-rpc-value').toggle(operation.startsWith('Write'));
+      $('.lwm2m-rpc-strict').toggle(operation === '' || operation.startsWith('Write'));
       $('.lwm2m-rpc-args').toggle(operation === 'Execute');
       $('.lwm2m-rpc-keys').toggle(operation === '' || operation === 'Read' || operation === 'Observe');
       $('.lwm2m-rpc-command').toggle(operation === '');

@@ -105,7 +105,10 @@ async function perform(
     if (!server.live) {
       return failed('CLOSED', server.state.kind === 'failed' ? server.state.text : RED._('lwm2m-rpc.errors.notOpen'));
     }
-    return await runCommand(server.live.server, endpoint, command, { instanceKeys: settings.instanceKeys });
+    return await runCommand(server.live.server, endpoint, command, {
+      instanceKeys: settings.instanceKeys,
+      strict: settings.strict === true,
+    });
   } catch (error) {
     return failed((codeOf(error) || 'BAD_REQUEST') as FailureCode, reasonOf(error));
   }

@@ -18,6 +18,8 @@ export interface RpcSettings {
   /** Milliseconds. */
   readonly timeout: number | string;
   readonly instanceKeys: InstanceKeys;
+  /** Refuse to write values outside the definition's range. Missing in flows of before there was such a setting. */
+  readonly strict?: boolean;
   /** 'output': failures leave on the output and go to Catch nodes; 'catch': to Catch nodes only. */
   readonly failures: 'output' | 'catch';
 }
@@ -34,6 +36,7 @@ const steps: Step[] = [
       args: '',
       timeout: '',
       instanceKeys: 'id',
+      strict: false,
       failures: 'output',
     }),
 ];

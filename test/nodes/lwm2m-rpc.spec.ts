@@ -107,6 +107,25 @@ describe('lwm2m-rpc', () => {
     assert.deepEqual('nodes' in operation && operation.nodes, [{ path: [3, 0, 15], type: 'string', value: 'Europe/Vienna' }]);
   });
 
+  for (const [strict, command, result] of [
+    [true, 'WriteReplace {"id":"/3/0/9","value":101}', 'BAD_REQUEST'],
+    [true, 'WriteReplace {"id":"/3/0/9","value":101,"strict":false}', 'CONTENT'],
+    [false, 'WriteReplace {"id":"/3/0/9","value":101}', 'CONTENT'],
+    [undefined, 'WriteReplace {"id":"/3/0/9","value":101,"strict":true}', 'BAD_REQUEST'],
+  ] as const) {
+    it(`[RPC-042] ${command} with ${strict === true ? 'the setting' : 'no setting'} for ranges ends in ${result}`, async () => {
+      const { server, out } = await start(strict === undefined ? {} : { strict });
+      give({ payload: command, endpoint: 'meter-1' });
+      const { payload, lwm2m } = (await out.first()) as unknown as {
+        payload: { result: string; error?: string };
+        lwm2m: { warnings: string[] };
+      };
+      assert.equal(payload.result, result);
+      assert.equal(server.performed.length, result === 'CONTENT' ? 1 : 0);
+      assert.match(payload.error ?? lwm2m.warnings.join(), /Battery Level.* got 101: it is outside its range 0\.\.100/);
+    });
+  }
+
   it('gives the refusal of a device as a result, not as an error', async () => {
     const { server, out, caught, completed } = await start();
     server.answer = (): OperationResult => ({

@@ -37,6 +37,7 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
       args: '',
       timeout: '',
       instanceKeys: 'id',
+      strict: false,
       failures: 'output',
     },
   ],

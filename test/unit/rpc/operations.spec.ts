@@ -4,6 +4,7 @@ import { COMMANDS } from '../../../lib/rpc/commands';
 import { CommandError } from '../../../lib/rpc/errors';
 import { FORMATS, toOperation } from '../../../lib/rpc/operations';
 import { parseCommand } from '../../../lib/rpc/parse';
+import { createModel } from '../../../lib/model/model';
 import { model, registration } from './fixture';
 
 const ready = (input: unknown): ReturnType<typeof toOperation> => toOperation(parseCommand(input), registration, model);
@@ -286,4 +287,31 @@ describe('commands to operations', () => {
       );
     });
   }
+
+  describe('strict', () => {
+    const ranged = createModel([
+      {
+        ...model.object(19)!,
+        resources: new Map([[0, { ...model.resource(19, 0)!, range: '2' }]]),
+      },
+    ]);
+    const write = (params: object, strict?: boolean): ReturnType<typeof toOperation> =>
+      toOperation(parseCommand({ method: 'WriteReplace', params: { id: '/19/0/0', value: '010203', ...params } }), registration, ranged, {
+        ...(strict !== undefined && { strict }),
+      });
+    it('[RPC-042] of the command wins over the setting, which is off by default', () => {
+      assert.equal(write({}).warnings.length, 1);
+      assert.equal(write({}, false).warnings.length, 1);
+      assert.throws(() => write({}, true), /outside its range 2/);
+      for (const strict of [true, 'true']) assert.throws(() => write({ strict }, false), /"strict" is set/);
+      for (const strict of [false, 'false']) assert.equal(write({ strict }, true).warnings.length, 1);
+      assert.throws(() => write({ strict: '' }, true), /outside/);
+    });
+    it('[RPC-042] is true or false', () => {
+      for (const strict of [1, 'yes', {}]) assert.throws(() => write({ strict }), /"strict" is true or false, not/);
+    });
+    it('[RPC-042] of a command that does not write is ignored with a warning', () => {
+      assert.match(ready('Read {"id":"/3/0/9","strict":true}').warnings.join(), /Ignored: "strict"/);
+    });
+  });
 });

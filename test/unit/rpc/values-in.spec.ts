@@ -219,11 +219,11 @@ describe('values of a flow towards the device', () => {
   }
 
   for (const [title, ids, value, ...texts] of [
-    ['a bad instance id', [30000, 0, 11], { x: 1 }, /\/30000\/0\/11 \(Many integer\) has the key "x"/, /\{"0":1,"1":2\}/],
+    ['a bad instance id', [30000, 0, 11], { x: 1 }, /\/30000\/0\/11 \(Many integer, integer\) has the key "x"/, /\{"0":1,"1":2\}/],
     ['a reserved instance id', [30000, 0, 11], { 65535: 1 }, /"65535"/],
     ['a leading zero', [30000, 0, 11], { '01': 1 }, /"01"/],
     ['__proto__', [30000, 0, 11], JSON.parse('{"__proto__":1}'), /"__proto__"/],
-    ['a bad value within', [30000, 0, 11], { 0: 1, 7: 'x' }, /\/30000\/0\/11\/7 \(Many integer\) got "x"/],
+    ['a bad value within', [30000, 0, 11], { 0: 1, 7: 'x' }, /\/30000\/0\/11\/7 \(Many integer, integer\) got "x"/],
     ['a hole', [30000, 0, 11], [1, , 3], /\/30000\/0\/11\/1 .*got nothing/], // eslint-disable-line no-sparse-arrays
     ['an array too long', [30000, 0, 11], new Array(70_000), /70000 instances/],
     ['a Map', [30000, 0, 11], new Map(), /got an object/],
@@ -231,7 +231,7 @@ describe('values of a flow towards the device', () => {
     ['an object for a single resource', [3, 0, 15], { 0: 'x' }, /single resource and got an object: a string is text/],
     ['an array for a single resource', [3, 0, 15], ['x'], /got an array/],
     ['an object for a resource instance', [30000, 0, 11, 0], { 0: 1 }, /\/30000\/0\/11\/0 .*takes one value/],
-    ['null', [3, 0, 15], null, /\/3\/0\/15 \(Timezone\) got null: a string is text/],
+    ['null', [3, 0, 15], null, /\/3\/0\/15 \(Timezone, string\) got null: a string is text/],
   ] as readonly (readonly [string, number[], unknown, ...RegExp[]])[]) {
     it(`[RPC-019] refuses ${title}`, () => refused(() => write(ids, value), ...texts));
   }
@@ -265,7 +265,7 @@ describe('values of a flow towards the device', () => {
     ['a name of two resources', [30000, 0], { Twin: 'x' }, /resources 30, 31: use the id/],
     ['a resource twice', [3, 0], { 15: 'a', Timezone: 'b' }, /resource 15 twice/],
     ['a name where no definition is', [31024, 10], { Colour: 1 }, /no definition of object 31024/],
-    ['a bad value', [3, 0], { 13: 'soon' }, /\/3\/0\/13 \(Current Time\) got "soon": a time is/],
+    ['a bad value', [3, 0], { 13: 'soon' }, /\/3\/0\/13 \(Current Time, time\) got "soon": a time is/],
     ['a key that is no id', [31024, 10], JSON.parse('{"__proto__":{"0":1}}'), /"__proto__"/],
   ] as readonly (readonly [string, number[], unknown, ...RegExp[]])[]) {
     it(`[RPC-020] refuses for an instance: ${title}`, () => refused(() => write(ids, value), ...texts));
