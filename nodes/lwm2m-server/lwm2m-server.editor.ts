@@ -1,6 +1,7 @@
 import { addresses, collide } from '../shared/addresses';
 import { textOf } from '../shared/editor/red';
 import type { EditorNode, Validity } from '../shared/editor/red';
+import { prepareModels } from './models.editor';
 import { checkNumber, validator, wholeNumber } from '../shared/editor/validate';
 
 interface Device {
@@ -50,6 +51,7 @@ RED.nodes.registerType<Server>('lwm2m-server', {
     return this.name || `LwM2M :${this.port}`;
   },
   oneditprepare() {
+    prepareModels(this.id, this._);
     prepareDevices(this);
   },
   oneditsave() {

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { acquireServer } from '../../lib/index';
@@ -7,6 +8,7 @@ import type { ServerNode, ServerState, ServerUser } from '../shared/types';
 import { registerAdminRoutes } from './admin';
 import { claim, unclaim } from './claims';
 import { migrate } from './migrations';
+import { modelFolders } from './models-admin';
 import { serverOptions } from './options';
 import type { ServerOptions } from './options';
 
@@ -90,8 +92,10 @@ function init(RED: NodeAPI): void {
         live = acquireServer(this.id, {
           ...options,
           ...(userDir && { storeDir: path.join(userDir, 'lwm2m', 'store'), storeId: this.id }),
+          ...modelOptions(RED, this.id),
           onError: (error) => RED.log.error(`${options.name}: ${reasonOf(error)}`),
           onNotice: (text) => RED.log.warn(`${options.name}: ${text}`),
+          onModelProblem: ({ file, line, reason }) => this.warn(RED._('lwm2m-server.errors.model', { file, line, reason })),
         });
         this.live = live;
         unsubscribe = live.server.subscribe(onEvent);
@@ -149,6 +153,15 @@ function init(RED: NodeAPI): void {
   }
 
   RED.nodes.registerType('lwm2m-server', Lwm2mServerNode as (this: Node, def: NodeDef) => void);
+}
+
+/** Where the object definitions are: for all servers, and for this one. The first is made, so that people find it. */
+function modelOptions(RED: NodeAPI, id: string): Pick<ServerOptions, 'modelsDir' | 'ownModelsDir'> {
+  const folders = modelFolders(RED, id);
+  if (!folders) return {};
+  // Where it cannot be made, there is nothing to read either.
+  mkdir(folders.all, { recursive: true }).catch(() => undefined);
+  return { modelsDir: folders.all, ownModelsDir: folders.own };
 }
 
 /** Why the server could not be opened, and what to do, in plain words. */

@@ -17,3 +17,19 @@ export interface ObjectRow {
   readonly name: string;
   readonly resources: readonly { readonly id: number; readonly name: string; readonly operations: string; readonly units?: string }[];
 }
+
+/** A definition file, of GET lwm2m/<server id>/models. */
+export interface ModelRow {
+  /** 'own': for this server; 'all': for all servers. */
+  readonly scope: 'all' | 'own';
+  readonly file: string;
+  readonly objects: readonly { readonly id: number; readonly name: string; readonly version: string }[];
+  readonly error?: { readonly line: number; readonly reason: string };
+}
+
+export interface ModelsAnswer {
+  readonly files: readonly ModelRow[];
+}
+
+/** Of POST lwm2m/<server id>/models/<scope>: what was kept, or why it was refused. */
+export type UploadAnswer = Pick<ModelRow, 'file' | 'objects'> | Required<Pick<ModelRow, 'error'>>;

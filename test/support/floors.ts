@@ -149,7 +149,8 @@ function isForEditor(target: string): boolean {
     target.startsWith('nodes/shared/editor/') ||
     target === 'nodes/shared/admin-types.ts' ||
     target === 'nodes/shared/addresses.ts' ||
-    target.endsWith('/events.ts')
+    target.endsWith('/events.ts') ||
+    target.endsWith('.editor.ts')
   );
 }
 

@@ -82,7 +82,7 @@ describe('conversions of the message contract', () => {
         const [literal = ''] = /(?<=`).*(?=`)/.exec(written) ?? [];
         assert.equal(nodes.length, 1, where);
         assert.equal(nodes[0]?.type, type, where);
-        assert.deepEqual(plain(nodes[0]?.value), plain(evaluate(literal)), where);
+        assert.deepEqual(plain(nodes[0].value), plain(evaluate(literal)), where);
         assert.equal(warnings.length, written.endsWith('with a warning') ? 1 : 0, `${where}: ${warnings.join()}`);
       }
     });
