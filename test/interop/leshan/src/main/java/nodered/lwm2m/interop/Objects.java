@@ -137,6 +137,12 @@ final class Objects {
                 values.put(170, new ObjectLink(3, 0));
                 values.put(1110, Map.of(0, "a", 7, "b"));
                 values.put(1120, Map.of(0, 1L, 65534, -1L));
+                values.put(1125, Map.of(0, ULong.valueOf("1")));
+                values.put(1130, Map.of(0, 0.5));
+                values.put(1140, Map.of(0, true));
+                values.put(1150, Map.of(0, new byte[] {1}));
+                values.put(1160, Map.of(0, new Date(1_000_000_000_000L)));
+                values.put(1170, Map.of(0, new ObjectLink(3, 0)));
                 break;
             default:
                 break;
