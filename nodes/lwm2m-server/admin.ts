@@ -1,7 +1,7 @@
 /** What the dialogs ask the running Node-RED for: the devices of a deployed server, and the names of objects and resources. */
 import type { NodeAPI } from 'node-red';
 import { omaModel } from '../../lib/index';
-import type { Registration } from '../../lib/index';
+import type { ObjectDefinition, Registration } from '../../lib/index';
 import type { DevicesAnswer, ObjectRow } from '../shared/admin-types';
 import type { ServerNode } from '../shared/types';
 import { registerModelRoutes } from './models-admin';
@@ -23,6 +23,26 @@ export function registerAdminRoutes(RED: NodeAPI): void {
   });
   RED.httpAdmin.get('/lwm2m/:id/devices', mayRead, (request, response) => {
     response.json(devicesOf(RED, String(request.params['id'])));
+  });
+  RED.httpAdmin.get('/lwm2m/:id/objects', mayRead, (request, response) => {
+    response.set('Cache-Control', 'no-store');
+    ownObjects(RED, String(request.params['id'])).then(
+      (rows) => response.json(rows),
+      () => response.json([]),
+    );
+  });
+}
+
+/** The objects of definition files that a server uses: what it knows beyond the registry, or otherwise. */
+async function ownObjects(RED: NodeAPI, id: string): Promise<ObjectRow[]> {
+  const node = RED.nodes.getNode(id) as ServerNode | null;
+  const server = node?.type === 'lwm2m-server' ? node.live?.server : undefined;
+  if (!server) return [];
+  const files = [...(await server.modelFiles('all')), ...(await server.modelFiles('own'))];
+  const ids = new Set(files.flatMap(({ objects }) => objects.map((object) => object.id)));
+  return [...ids].flatMap((objectId) => {
+    const definition = server.model.object(objectId);
+    return definition ? [objectRow(definition)] : [];
   });
 }
 
@@ -46,14 +66,17 @@ function objectRows(): ObjectRow[] {
   const rows: ObjectRow[] = [];
   for (let id = 0; id <= maxObjectId; id++) {
     const definition = model.object(id);
-    if (!definition) continue;
-    const resources = [...definition.resources.values()].map(({ id: resource, name, operations, units }) => ({
-      id: resource,
-      name,
-      operations,
-      ...(units && { units }),
-    }));
-    rows.push({ id, name: definition.name, resources });
+    if (definition) rows.push(objectRow(definition));
   }
   return rows;
+}
+
+function objectRow({ id, name, resources }: ObjectDefinition): ObjectRow {
+  const rows = [...resources.values()].map((one) => ({
+    id: one.id,
+    name: one.name,
+    operations: one.operations,
+    ...(one.units && { units: one.units }),
+  }));
+  return { id, name, resources: rows };
 }

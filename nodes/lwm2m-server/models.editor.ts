@@ -19,7 +19,11 @@ export function prepareModels(id: string, translate: Translate): void {
   const address = `lwm2m/${encodeURIComponent(id)}/models`;
   const $zone = $('#lwm2m-server-models');
   const $scope = $('#lwm2m-server-models-scope');
-  const $files = $('#lwm2m-server-models-files');
+  // Opened by the button, which the keyboard reaches as well.
+  const $files = $('<input type="file" id="lwm2m-server-models-files" accept=".xml,text/xml,application/xml" multiple tabindex="-1">')
+    .attr('aria-label', t('add'))
+    .hide()
+    .appendTo($zone);
   const $status = $('#lwm2m-server-models-status');
   const $list = $('#lwm2m-server-models-list').attr('aria-label', t('list'));
   let busy = false;

@@ -113,6 +113,10 @@ describe('object definitions in the editor', () => {
     await editor.done();
     await editor.deploy();
     assert.equal((await read()).value, 42);
+    const rpc = await editor.edit('rpc');
+    const offered = await editor.suggestions(rpc.locator('#node-input-path'), 'fill level');
+    await offered.filter({ hasText: '/33333/0/0' }).filter({ hasText: 'Oil Tank: Fill Level (%)' }).waitFor();
+    await editor.cancel();
     assert.doesNotMatch(readFileSync(path.join(nodeRed!.dir, 'flows.json'), 'utf8'), /Oil Tank|LWM2M>/);
   });
 

@@ -4,11 +4,13 @@ import { once } from 'node:events';
 import type { Node, NodeDef } from 'node-red';
 import inNode from '../../nodes/lwm2m-in/lwm2m-in';
 import rpcNode from '../../nodes/lwm2m-rpc/lwm2m-rpc';
+import { layeredModel, parseDdf } from '../../lib/index';
 import serverNode from '../../nodes/lwm2m-server/lwm2m-server';
 import type { ServerNode, ServerState } from '../../nodes/shared/types';
 import { Badges, Inbox, getNode, load, redeploy, request, settled, useFlows } from '../support/flows';
 import type { FlowNode, Initializer } from '../support/flows';
 import { freeUdpPort } from '../support/node-red';
+import { ddf } from '../unit/models/files';
 import { UdpPeer } from '../support/udp-peer';
 
 function flow(settings: object = {}): FlowNode[] {
@@ -240,6 +242,24 @@ describe('lwm2m-server', () => {
         assert.deepEqual(body, { deployed: false, devices: [] });
       });
     }
+
+    it('[ADMIN-006] give the names of the definition files of a server, and none for what is no running server', async () => {
+      await load(nodes, flow());
+      await state('listening');
+      const { server } = getNode<ServerNode>('server').live!;
+      assert.deepEqual((await request().get('/lwm2m/server/objects').expect(200)).body, []);
+      const definition = parseDdf(ddf(33333, 'Oil Tank'));
+      Object.assign(server, {
+        modelFiles: (scope: string) => Promise.resolve(scope === 'own' ? [{ file: 'a.xml', objects: definition }] : []),
+        model: layeredModel(definition),
+      });
+      const { body, headers } = await request().get('/lwm2m/server/objects').expect(200);
+      assert.deepEqual(body, [{ id: 33333, name: 'Oil Tank', resources: [{ id: 0, name: 'Level', operations: 'RW', units: '%' }] }]);
+      assert.equal(headers['cache-control'], 'no-store');
+      for (const id of ['in', 'nothing', '__proto__']) {
+        assert.deepEqual((await request().get(`/lwm2m/${id}/objects`).expect(200)).body, []);
+      }
+    });
 
     it('give the names of objects and resources, to be kept by the browser', async () => {
       await load(nodes, flow());

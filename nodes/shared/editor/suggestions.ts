@@ -8,6 +8,9 @@ const mostShown = 60;
 /** Offered while no device is known: Device, Connectivity Monitoring, Firmware Update, Location, and the common sensors. */
 const commonObjects = [3, 4, 5, 6, 3300, 3301, 3303, 3304, 3311, 3313, 3315, 3316, 3323, 3342];
 
+/** How long the names of a server's own definitions are kept. Milliseconds. */
+const ownMaxAge = 10_000;
+
 let objects: Promise<ReadonlyMap<number, ObjectRow>> | undefined;
 
 /** Lets the user choose among the devices registered at the server that is chosen in the dialog. */
@@ -28,10 +31,12 @@ export function suggestEndpoints($endpoint: JQuery, $server: JQuery): void {
 /** Lets the user choose a path by number or by name: of the device in the dialog, or of what devices usually have. */
 export function suggestPaths($path: JQuery, $server: JQuery, $endpoint: JQuery): void {
   autoComplete($path, (text, done) => {
-    void Promise.all([devicesOf(chosen($server)), objectNames()]).then(([devices, names]) => {
+    void Promise.all([devicesOf(chosen($server)), objectNames(), ownNames(chosen($server))]).then(([devices, names, own]) => {
       const endpoint = textOf($endpoint.val());
       const mine = devices.filter((device) => endpoint === '' || device.endpoint === endpoint);
-      const all = instancesOf(mine).flatMap(({ objectId, instanceId }) => paths(names.get(objectId), objectId, instanceId));
+      const all = instancesOf(mine).flatMap(({ objectId, instanceId }) =>
+        paths(own.get(objectId) ?? names.get(objectId), objectId, instanceId),
+      );
       const words = text.toLowerCase().split(/\s+/);
       done(all.filter(({ search }) => words.every((word) => search.includes(word))).slice(0, mostShown));
     });
@@ -49,6 +54,21 @@ function devicesOf(server: string): Promise<readonly DeviceRow[]> {
     ({ devices }) => devices,
     () => [],
   );
+}
+
+let own = { server: '', until: 0, names: Promise.resolve<ReadonlyMap<number, ObjectRow>>(new Map()) };
+
+/** The objects of the definition files of the chosen server. Never rejects. */
+function ownNames(server: string): Promise<ReadonlyMap<number, ObjectRow>> {
+  if (server === '' || server === '_ADD_') return Promise.resolve(new Map());
+  if (own.server !== server || Date.now() > own.until) {
+    const names = getJson<ObjectRow[]>(`lwm2m/${encodeURIComponent(server)}/objects`).then(
+      (rows) => new Map(rows.map((row) => [row.id, row])),
+      () => new Map<number, ObjectRow>(),
+    );
+    own = { server, until: Date.now() + ownMaxAge, names };
+  }
+  return own.names;
 }
 
 /** Asked for once a page. Never rejects. */
