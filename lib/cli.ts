@@ -5,11 +5,13 @@ import { DecodeError, EncodeError, codecFor, decodePayload } from './codec/index
 import { JsonError } from './codec/json-reader';
 import { fromPlain, parseJson, toPlain } from './codec/plain';
 import { PathError, parsePath } from './lwm2m/path';
-import { createModel } from './model/model';
+import { layeredModel } from './model/layers';
 import { omaModel } from './model/oma';
+import { loadModels } from './models/load';
 import type { CodecContext } from './codec/index';
 import type { Json } from './codec/plain';
-import type { Model, ObjectDefinition } from './model/types';
+import type { Model } from './model/types';
+import type { LoadedModels } from './models/load';
 
 const HELP = `Usage: lwm2m-codec decode <content-format> <path> <hex>
        lwm2m-codec encode <content-format> <path> <json>
@@ -41,7 +43,7 @@ export interface CliPorts {
   readonly printError: (text: string) => void;
   readonly readInput: () => Promise<string>;
   /** Definitions of a folder of OMA XML files; rejects with why it cannot be read. */
-  readonly loadModels: (dir: string) => Promise<readonly ObjectDefinition[]>;
+  readonly loadModels: (dir: string) => Promise<LoadedModels>;
 }
 
 class UsageError extends Error {}
@@ -141,21 +143,17 @@ function contextOf(text: string, { root, prefix, now }: Options, model: Model): 
   };
 }
 
-/** The built-in registry, and above it the definitions of a folder. */
+/** The built-in registry, and above it the definitions of a folder; files that cannot be used are told of, and do not keep the others out. */
 async function modelOf(dir: string | undefined, ports: CliPorts): Promise<Model> {
-  const oma = omaModel();
-  if (dir === undefined) return oma;
-  let definitions: readonly ObjectDefinition[];
+  if (dir === undefined) return omaModel();
+  let loaded: LoadedModels;
   try {
-    definitions = await ports.loadModels(dir);
+    loaded = await ports.loadModels(dir);
   } catch (error) {
     throw new ModelsError(`The object definitions of ${dir} cannot be read: ${(error as Error).message}`);
   }
-  const own = createModel(definitions);
-  return {
-    object: (id, version) => own.object(id, version) ?? oma.object(id, version),
-    resource: (objectId, resourceId, version) => (own.object(objectId) ? own : oma).resource(objectId, resourceId, version),
-  };
+  for (const { file, error } of loaded.files) if (error) ports.printError(`${file}, line ${error.line}: ${error.reason}`);
+  return layeredModel(loaded.definitions);
 }
 
 async function readStandardInput(): Promise<string> {
@@ -170,7 +168,7 @@ export async function runCli(args: readonly string[]): Promise<void> {
     print: (text) => process.stdout.write(`${text}\n`),
     printError: (text) => process.stderr.write(`${text}\n`),
     readInput: readStandardInput,
-    loadModels: () => Promise.reject(new Error('reading definition files is not built yet')),
+    loadModels,
   });
 }
 

@@ -17,6 +17,11 @@ const own: ObjectDefinition = {
   resources: new Map([[9, { id: 9, name: 'nine', operations: 'R', multiple: false, mandatory: false, type: 'string' }]]),
 };
 
+const files = [
+  { file: '3.xml', objects: [own] },
+  { file: 'broken.xml', objects: [], error: { line: 7, reason: 'it is no object definition' } },
+];
+
 async function run(args: readonly string[], input = ''): Promise<Said> {
   let out = '';
   let err = '';
@@ -24,14 +29,14 @@ async function run(args: readonly string[], input = ''): Promise<Said> {
     print: (text) => (out += text),
     printError: (text) => (err += text),
     readInput: () => Promise.resolve(input),
-    loadModels: (dir) => (dir === 'mine' ? Promise.resolve([own]) : Promise.reject(new Error('no such folder'))),
+    loadModels: (dir) => (dir === 'mine' ? Promise.resolve({ files, definitions: [own] }) : Promise.reject(new Error('no such folder'))),
   });
   return { code, out, err };
 }
 
 async function decoded(...args: string[]): Promise<unknown> {
   const { code, out, err } = await run(['decode', ...args]);
-  assert.deepEqual([code, err], [0, '']);
+  assert.deepEqual([code, err], [0, args.includes('mine') ? 'broken.xml, line 7: it is no object definition' : '']);
   return (JSON.parse(out) as { resources: unknown }).resources;
 }
 
