@@ -189,8 +189,7 @@ describe('object definitions in the editor', () => {
   });
 
   it('speak German, and are readable in a dark theme', async () => {
-    const german = await Editor.open(browser!, { url: nodeRed!.url, locale: 'de-DE', ready: 'rpc' });
-    await german.darken();
+    const german = await Editor.open(browser!, { url: nodeRed!.url, locale: 'de-DE', ready: 'rpc', dark: true });
     const dialog = await german.editConfig('lwm2m-server', 'server');
     await dialog.getByText('XML-Dateien hinzufügen').waitFor();
     await row(dialog, '33334-1.0.xml').getByText('für diesen Server').waitFor();
