@@ -125,7 +125,14 @@ class Devices {
     const token = Buffer.alloc(4);
     token.writeUInt32BE(this.#number++);
     this.#waiting.set(token.toString('hex'), done);
-    const message: Parameters<typeof coap.encodeMessage>[0] = { type: coap.CON, code: coap.code('0.02'), mid: this.#number & 0xffff, token, options, payload };
+    const message: Parameters<typeof coap.encodeMessage>[0] = {
+      type: coap.CON,
+      code: coap.code('0.02'),
+      mid: this.#number & 0xffff,
+      token,
+      options,
+      payload,
+    };
     this.#socket?.send(coap.encodeMessage(message), () => undefined);
   }
 
