@@ -10,10 +10,9 @@ export interface StateKeeper {
 /** For a server that keeps nothing. */
 export const NO_KEEPER: StateKeeper = { touch: () => undefined };
 
-/** A record as it is kept: plain data (as JSON has it, and integers beyond 2^53, bytes and any number), and from when on it is of no use (epoch ms; undefined = never). */
+/** A record as it is kept: plain data, as JSON has it, and integers beyond 2^53, bytes and any number. */
 export interface StateRecord {
   readonly value: unknown;
-  readonly expiresAt?: number;
 }
 
 /** The kinds of records, in the order in which they must be restored. */

@@ -15,11 +15,15 @@ export interface LastValuesLimits {
   readonly length: number;
 }
 
+/** Path texts that are shared; further ones are each device's own. */
+const MAX_SHARED = 10_000;
+
 const DEFAULT_LIMITS: LastValuesLimits = { perDevice: 1000, length: 1024 };
 
 /** What devices said last, by endpoint and path, whatever carried it: a notification, a Send, the answer to a Read. */
 export class LastValues {
   readonly #byEndpoint = new Map<string, Map<string, LastValue>>();
+  readonly #paths = new Map<string, string>();
   readonly #limits: LastValuesLimits;
   readonly #changed: (endpoint: string, path: string) => void;
 
@@ -34,7 +38,7 @@ export class LastValues {
     let values = this.#byEndpoint.get(endpoint);
     for (const { path, type, value, time } of nodes) {
       if (value === null || path.length < 3 || tooLong(value, this.#limits.length)) continue;
-      const key = formatPath(path);
+      const key = this.#shared(formatPath(path));
       const then = time === undefined ? at : time * 1000;
       const known = values?.get(key);
       if (known ? known.at > then : (values?.size ?? 0) >= this.#limits.perDevice) continue;
@@ -48,7 +52,14 @@ export class LastValues {
   restore(endpoint: string, path: string, value: LastValue): void {
     let values = this.#byEndpoint.get(endpoint);
     if (!values) this.#byEndpoint.set(endpoint, (values = new Map<string, LastValue>()));
-    if (values.size < this.#limits.perDevice) values.set(path, value);
+    if (values.size < this.#limits.perDevice) values.set(this.#shared(path), value);
+  }
+
+  /** The devices of one model have the same paths: one text for all. */
+  #shared(path: string): string {
+    const known = this.#paths.get(path);
+    if (known === undefined && this.#paths.size < MAX_SHARED) this.#paths.set(path, path);
+    return known ?? path;
   }
 
   get(endpoint: string, path: string): LastValue | undefined {

@@ -13,7 +13,8 @@ interface Entry {
 /** The running observations as plain data, by token and by registration. */
 export class ObservationTable {
   readonly #byId = new Map<string, Entry>();
-  readonly #byRegistration = new Map<string, Map<string, Observation>>();
+  /** Lists, because most devices have few, and a map for each of a hundred thousand would cost more than the observations. */
+  readonly #byRegistration = new Map<string, Observation[]>();
   readonly #keeper: StateKeeper;
 
   constructor(keeper: StateKeeper) {
@@ -24,14 +25,22 @@ export class ObservationTable {
     return this.#byId.size;
   }
 
-  /** `last`: of an observation that ran before a restart. */
-  add(observation: Observation, last: { readonly lastObserve?: number | undefined; readonly lastAt?: number } = {}): void {
-    const { lastObserve, lastAt = observation.startedAt } = last;
-    this.#byId.set(observation.id, { observation, lastObserve, lastAt });
+  add(observation: Observation, lastObserve?: number): void {
+    const lastAt = observation.startedAt;
+    this.restore({ observation, lastObserve, lastAt });
     this.#keeper.touch(observationKey(observation.id));
-    let own = this.#byRegistration.get(observation.registrationId);
-    if (!own) this.#byRegistration.set(observation.registrationId, (own = new Map<string, Observation>()));
-    own.set(observation.id, observation);
+  }
+
+  /** One that ran before a restart, and is kept already. */
+  restore({ observation, lastObserve, lastAt }: KeptObservation): void {
+    this.#byId.set(observation.id, { observation, lastObserve, lastAt });
+    const own = this.#byRegistration.get(observation.registrationId);
+    if (!own) this.#byRegistration.set(observation.registrationId, [observation]);
+    else {
+      const known = own.findIndex(({ id }) => id === observation.id);
+      if (known < 0) own.push(observation);
+      else own[known] = observation;
+    }
   }
 
   byId(id: string): Observation | undefined {
@@ -53,11 +62,11 @@ export class ObservationTable {
   }
 
   of(registrationId: string): Observation[] {
-    return [...(this.#byRegistration.get(registrationId)?.values() ?? [])];
+    return [...(this.#byRegistration.get(registrationId) ?? [])];
   }
 
   find(registrationId: string, ids: readonly number[]): Observation | undefined {
-    for (const observation of this.#byRegistration.get(registrationId)?.values() ?? []) {
+    for (const observation of this.#byRegistration.get(registrationId) ?? []) {
       if (samePath(observation.path.ids, ids)) return observation;
     }
     return undefined;
@@ -67,7 +76,9 @@ export class ObservationTable {
     this.#byId.delete(observation.id);
     this.#keeper.touch(observationKey(observation.id));
     const own = this.#byRegistration.get(observation.registrationId);
-    own?.delete(observation.id);
-    if (own?.size === 0) this.#byRegistration.delete(observation.registrationId);
+    const index = own?.findIndex(({ id }) => id === observation.id) ?? -1;
+    if (!own || index < 0) return;
+    if (own.length === 1) this.#byRegistration.delete(observation.registrationId);
+    else own.splice(index, 1);
   }
 }

@@ -330,7 +330,7 @@ export class OperationService {
       ...(pending.accept !== undefined && { accept: pending.accept }),
       startedAt: clock.wall(),
     };
-    observations.add(observation, { lastObserve: response.observe });
+    observations.add(observation, response.observe);
     return observation;
   }
 

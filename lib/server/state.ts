@@ -27,7 +27,7 @@ export class ServerState {
         const entry = this.#context.registrations.byId(name);
         if (!entry) return undefined;
         const expiresAt = this.#expiresAt(entry);
-        return expiring(writeRegistration({ registration: entry.registration, expiresAt, local: entry.peer.local }), expiresAt);
+        return { value: writeRegistration({ registration: entry.registration, expiresAt, local: entry.peer.local }) };
       }
       case 'obs': {
         const kept = this.#context.observations.kept(name);
@@ -102,7 +102,7 @@ export class ServerState {
       observations.remove(double);
       keeper.touch(observationKey(double.id));
     }
-    observations.add(observation, { lastObserve, lastAt });
+    observations.restore(kept);
     // The wall clock may have jumped since: what came later than now came now.
     const at = Math.min(clock.now(), clock.now() + (lastAt - clock.wall()));
     const spec = observationRequest(observation, registration, 0);
@@ -115,6 +115,3 @@ export class ServerState {
     return deadline.at === Infinity ? undefined : Math.max(0, Math.round(clock.wall() + (deadline.at - clock.now())));
   }
 }
-
-const expiring = (value: unknown, expiresAt: number | undefined): StateRecord =>
-  expiresAt === undefined ? { value } : { value, expiresAt };

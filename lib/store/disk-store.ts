@@ -37,6 +37,8 @@ export class DiskStore implements Store {
   readonly kind = 'disk';
   readonly #parts: DiskParts;
   readonly #turns = new Turns();
+  /** Whether any entry has an expiry; undefined until somebody has to know. Without, nothing has to be read before it is written. */
+  #timed: { any: boolean } | undefined;
   #level: Level | undefined;
   #closed = false;
 
@@ -66,7 +68,8 @@ export class DiskStore implements Store {
       const batch = level.batch();
       let writing = false;
       try {
-        await fill(level, batch, operations);
+        this.#timed ??= { any: await hasTimes(level) };
+        await fill(level, batch, operations, this.#timed);
         writing = batch.length > 0;
         await batch.write({ sync: this.#parts.sync });
       } catch (error) {
@@ -149,7 +152,7 @@ export class DiskStore implements Store {
 }
 
 /** Puts the operations into a batch of LevelDB, group by group: the times they replace are looked up in between. */
-async function fill(level: Level, batch: ChainedBatch, operations: Iterable<StoreOperation>): Promise<void> {
+async function fill(level: Level, batch: ChainedBatch, operations: Iterable<StoreOperation>, timed: { any: boolean }): Promise<void> {
   /** What the batch has already made of a key. */
   const before = new Map<string, number | undefined>();
   let group: StoreOperation[] = [];
@@ -158,13 +161,13 @@ async function fill(level: Level, batch: ChainedBatch, operations: Iterable<Stor
     checkOperation(operation);
     group.push(operation);
     if (group.length < GROUP && performance.now() < until) continue;
-    await addGroup(level, batch, group, before);
+    await addGroup(level, batch, group, before, timed);
     group = [];
     // Reading may have been so quick that nobody else had a turn.
     await nextTurn();
     until = performance.now() + GROUP_MS;
   }
-  if (group.length > 0) await addGroup(level, batch, group, before);
+  if (group.length > 0) await addGroup(level, batch, group, before, timed);
 }
 
 async function addGroup(
@@ -172,9 +175,11 @@ async function addGroup(
   batch: ChainedBatch,
   group: readonly StoreOperation[],
   before: Map<string, number | undefined>,
+  timed: { any: boolean },
 ): Promise<void> {
   const keys = group.map(({ key }) => recordKey(key));
-  const known = await level.getMany(keys, { fillCache: false });
+  const known = timed.any ? await level.getMany(keys, { fillCache: false }) : [];
+  timed.any ||= group.some((operation) => operation.kind === 'put' && operation.expiresAt !== undefined);
   for (const [at, operation] of group.entries()) {
     const { key } = operation;
     const record = known[at];
@@ -186,6 +191,11 @@ async function addGroup(
     if (expiresAt !== undefined && old !== expiresAt) batch.put(timeKey(expiresAt, key), EMPTY);
     before.set(key, expiresAt);
   }
+}
+
+async function hasTimes(level: Level): Promise<boolean> {
+  const first = await level.keys({ gte: TIME_SPACE.from, lt: TIME_SPACE.to, limit: 1, fillCache: false }).all();
+  return first.length > 0;
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -8,7 +8,7 @@ import { createRandom } from '../support/random';
 import type { Random } from '../support/random';
 import { storeFolder } from '../support/store-folder';
 
-const TIMES = Math.max(Math.round(FUZZ.count / 100), 20);
+const TIMES = Math.max(Math.round(FUZZ.count / 1_000), 100);
 
 /** Values say whose they are, so that a wrong one would show. */
 const valueOf = (key: string, round: number): Buffer => Buffer.from(`${key} ${round} `.repeat(20));
