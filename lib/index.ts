@@ -80,6 +80,8 @@ export interface Lwm2mServerOptions {
   readonly storeId?: string;
   /** Hears what a person should know of the store: where it is damaged, cannot be written ... Default: nobody does. */
   readonly onNotice?: (text: string) => void;
+  /** A device that registers anew is asked again for what it observed. Default true. */
+  readonly observeAgain?: boolean;
   /** Seconds between two `stats` events, at least 1; 0, the default, for none. */
   readonly statsInterval?: number;
   /** A folder of object definition files (OMA XML), watched while the server runs. It may be missing, and come later. */
@@ -149,12 +151,13 @@ interface Settings {
   readonly statsInterval: number;
   readonly maxOperations?: number;
   readonly maxLoopDelay: number;
+  readonly observeAgain: boolean;
 }
 
 /** What a running server takes over. */
 function settings(options: Lwm2mServerOptions): Settings {
   const { devices = [], devicesFile, unknownDevices = 'refuse', timeout = DEFAULT_TIMEOUT, statsInterval = 0, maxOperations } = options;
-  const { maxLoopDelay = MAX_LOOP_DELAY } = options;
+  const { maxLoopDelay = MAX_LOOP_DELAY, observeAgain = true } = options;
   if (statsInterval !== 0 && !(statsInterval >= 1 && statsInterval < Infinity)) {
     throw new RangeError('statsInterval must be a number of seconds from 1 up, or 0');
   }
@@ -164,6 +167,7 @@ function settings(options: Lwm2mServerOptions): Settings {
     timeout,
     statsInterval,
     maxLoopDelay,
+    observeAgain,
     ...(maxOperations !== undefined && { maxOperations }),
   };
 }

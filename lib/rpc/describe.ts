@@ -1,4 +1,4 @@
-import type { DataNode } from '../lwm2m/types';
+import type { DataNode, Path } from '../lwm2m/types';
 import type { Model } from '../model/types';
 import type { Observation, Registration } from '../server/types';
 import { formatPath } from '../lwm2m/path';
@@ -42,7 +42,20 @@ export function registrationPayload(registration: Registration): Part {
 
 /** An observation, for `msg.lwm2m.observation`. */
 export function describeObservation(observation: Observation): Part {
-  return { id: observation.id, path: formatPath(observation.path.ids), startedAt: observation.startedAt };
+  const { id, path, paths, attributes, startedAt } = observation;
+  return {
+    id,
+    ...(paths ? { paths: paths.map(({ ids }) => formatPath(ids)) } : { path: formatPath(path.ids) }),
+    ...(attributes && { attributes: Object.fromEntries(attributes) }),
+    startedAt,
+  };
+}
+
+/** What is known of what a command or an observation is about: of one path all of it, of several the paths. */
+export function describePaths(paths: readonly Path[], composite: boolean, model: Model, versions: ReadonlyMap<number, string>): Part {
+  const [only] = paths;
+  if (composite) return { paths: paths.map(({ ids }) => formatPath(ids)) };
+  return only ? describePath(only.ids, model, versions) : {};
 }
 
 /** What the model knows of a path: `path`, and where known `object`, `resource`, `type` and `unit`. */

@@ -5,9 +5,9 @@ import type { InstanceKeys } from './types';
 import { formatPath } from '../lwm2m/path';
 import { omaModel } from '../model/oma';
 import type { Part } from './describe';
-import { describeNodes, describeObservation, describePath, describeRegistration, registrationPayload } from './describe';
+import { describeNodes, describeObservation, describePaths, describeRegistration, registrationPayload } from './describe';
 import type { ShapeContext } from './values-out';
-import { latest, shape } from './values-out';
+import { latest, shape, shapeEach } from './values-out';
 
 /** The message of one event, as `docs/message-contract.md` lists it. */
 export interface EventMessage {
@@ -84,31 +84,40 @@ function about(event: { kind: ServerEvent['kind']; at: number }, registration: R
 type EventOf<K extends ServerEvent['kind']> = Extract<ServerEvent, { kind: K }>;
 
 function ended(event: EventOf<'observation-ended'>, model: Model): EventMessage {
-  const { ids } = event.observation.path;
+  const { path, paths } = event.observation;
   const code = event.code === undefined ? {} : { code: event.code };
   const lwm2m = {
     at: event.at,
-    ...describePath(ids, model, event.registration.versions),
+    ...describePaths(paths ?? [path], paths !== undefined, model, event.registration.versions),
     ...code,
     observation: describeObservation(event.observation),
     registration: describeRegistration(event.registration),
   };
-  return message(event.kind, event.registration.endpoint, event.kind, { path: formatPath(ids), reason: event.reason, ...code }, lwm2m);
+  const what = paths ? { paths: paths.map(({ ids }) => formatPath(ids)) } : { path: formatPath(path.ids) };
+  return message(event.kind, event.registration.endpoint, event.kind, { ...what, reason: event.reason, ...code }, lwm2m);
 }
 
 function notification(event: EventOf<'notification'>, context: ShapeContext): EventMessage {
-  const { ids } = event.observation.path;
+  const { path, paths } = event.observation;
   const lwm2m = {
     at: event.at,
-    ...describePath(ids, context.model, context.versions),
-    ...describeNodes(event.nodes, ids, event.at),
+    ...describePaths(paths ?? [path], paths !== undefined, context.model, context.versions),
+    ...describeNodes(event.nodes, path.ids, event.at),
     code: event.code,
     ...(event.contentFormat === undefined ? {} : { contentFormat: event.contentFormat }),
     ...(event.sequence === undefined ? {} : { sequence: event.sequence }),
     observation: describeObservation(event.observation),
     registration: describeRegistration(event.registration),
   };
-  return message(event.kind, event.registration.endpoint, ids.join('/'), shape(event.nodes, ids, context), lwm2m);
+  const topic = paths ? event.kind : path.ids.join('/');
+  const payload = paths
+    ? shapeEach(
+        event.nodes,
+        paths.map(({ ids }) => ({ name: formatPath(ids), ids })),
+        context,
+      )
+    : shape(event.nodes, path.ids, context);
+  return message(event.kind, event.registration.endpoint, topic, payload, lwm2m);
 }
 
 function send(event: EventOf<'send'>, context: ShapeContext): EventMessage {

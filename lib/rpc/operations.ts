@@ -1,30 +1,38 @@
-import type { Path } from '../lwm2m/types';
 import type { Model } from '../model/types';
-import type { Operation, OperationOptions, Registration } from '../server/types';
-import type { Command } from './types';
+import type { Attributes, Operation, OperationOptions, Registration } from '../server/types';
+import type { Command, KeyTable } from './types';
+import { checkAttributes } from '../lwm2m/attributes';
 import { formatExecuteArgs } from '../lwm2m/execute-args';
-import { formatPath, parsePath } from '../lwm2m/path';
-import { missingDefinitions } from '../model/missing';
+import { formatPath } from '../lwm2m/path';
+import { announcesComposite } from '../server/composite-requests';
 import type { CommandRow } from './commands';
 import { findCommand } from './commands';
-import { badRequest, show } from './errors';
+import { checkCreate, checkDelete, checkExecute, checkUpdate, warnAccess, warnUnknown } from './checks';
+import { badRequest, isRecord, show } from './errors';
+import type { Target } from './targets';
+import { blank, checkObject, param, targetsOf } from './targets';
 import { valuesIn } from './values-in';
 
 /** A command made ready for the server. */
 export interface ReadyOperation {
   readonly operation: Operation;
   readonly options: OperationOptions;
+  /** What it is about, in the order it was named. */
+  readonly targets: readonly Target[];
   /** What was done although something looked odd. */
   readonly warnings: string[];
 }
 
-/** How writes are checked where the command does not say. */
-export interface WriteSettings {
-  /** Refuse values outside the definition's range or enumeration. Default: warn. */
+/** What decides how a command is understood, beside the device. */
+export interface CommandSettings {
+  readonly keys?: KeyTable;
+  readonly oneByOne?: boolean;
+  /** Refuse values outside the definition's range or enumeration, where the command does not say. Default: warn. */
   readonly strict?: boolean;
 }
 
 export const MAX_TIMEOUT_MS = 86_400_000;
+const MAX_DEPTH = 3;
 
 /** Names of content formats and their CoAP numbers (Core TS 1.1.1 7.4, registry "CoAP Content-Formats"). */
 export const FORMATS: Readonly<Record<string, number>> = {
@@ -38,43 +46,59 @@ export const FORMATS: Readonly<Record<string, number>> = {
   'lwm2m-cbor': 11544,
 };
 
-const LEVELS = ['the root', 'an object', 'an object instance', 'a resource', 'a resource instance'] as const;
-const MAX_LISTED = 20;
-
-/**
- * Turns a command into an operation on this device: checks path, object, object version and parameters, and types the values by the
- * model. Throws `CommandError` BAD_REQUEST or METHOD_NOT_ALLOWED. `operation.path` has no version: the device's own is meant.
- */
-export function toOperation(command: Command, registration: Registration, model: Model, settings: WriteSettings = {}): ReadyOperation {
-  const row = findCommand(command.method);
-  const warnings: string[] = [];
-  const path = pathOf(command, row);
-  // An observation may outlive the object in the device's list, and must still be cancellable.
-  if (row.method !== 'ObserveCancel') checkObject(path, registration, model, warnings);
-  const options = optionsOf(command, row);
-  warnUnknownParams(command, row, warnings);
-  const strict = row.params.some(({ name }) => name === 'strict') && strictOf(param(command, 'strict'), settings.strict === true);
-  const operation = build(row, { ids: path.ids }, command, { registration, model, strict, warnings });
-  warnAccess(operation, registration, model, warnings);
-  warnUnknown(operation, registration, model, warnings);
-  return { operation, options, warnings };
-}
-
-interface BuildContext {
+/** Everything an operation is built from. */
+interface Build {
+  readonly row: CommandRow;
+  readonly command: Command;
   readonly registration: Registration;
   readonly model: Model;
   readonly strict: boolean;
   readonly warnings: string[];
 }
 
-function build(row: CommandRow, path: Path, command: Command, { registration, model, strict, warnings }: BuildContext): Operation {
+/**
+ * Turns a command into an operation on this device: checks path, object, object version and parameters, and types the values by the
+ * model. Throws `CommandError` BAD_REQUEST or METHOD_NOT_ALLOWED. Its paths have no version: the device's own is meant.
+ */
+export function toOperation(command: Command, registration: Registration, model: Model, settings: CommandSettings = {}): ReadyOperation {
+  const row = findCommand(command.method);
+  const warnings: string[] = [];
+  const named = targetsOf(command, row, settings.keys ?? {}, warnings);
+  // An observation may outlive the object in the device's list, and must still be cancellable.
+  if (row.method !== 'ObserveCancel' && row.method !== 'ObserveCompositeCancel') {
+    for (const { path } of named) checkObject(path, registration, model, warnings);
+  }
+  const targets = named.map((target) => ({ ...target, path: { ids: target.path.ids } }));
+  const options = optionsOf(command, row);
+  warnUnknownParams(command, row, warnings);
+  const strict = row.params.some(({ name }) => name === 'strict') && strictOf(param(command, 'strict'), settings.strict === true);
+  const build: Build = { row, command, registration, model, strict, warnings };
+  const composite = row.target === 'paths' || row.target === 'nodes';
+  if (composite && settings.oneByOne !== true && row.method !== 'ObserveCompositeCancel') checkComposite(build);
+  const [first] = targets;
+  const operation = first && !composite ? single(first, build) : several(targets, build);
+  warnAccess(operation, registration, model, warnings);
+  warnUnknown(operation, registration, model, warnings);
+  return { operation, options, targets, warnings };
+}
+
+function single({ path }: Target, build: Build): Operation {
+  const { row, command, registration, model, strict, warnings } = build;
   switch (row.method) {
     case 'Read':
-    case 'Discover':
-    case 'Observe':
     case 'ObserveCancel':
       return { kind: row.method, path };
+    case 'Discover': {
+      const depth = param(command, 'depth');
+      return blank(depth) ? { kind: 'Discover', path } : { kind: 'Discover', path, depth: depthOf(depth, registration) };
+    }
+    case 'Delete':
+      checkDelete(path, registration);
+      return { kind: 'Delete', path };
+    case 'Observe':
+      return { kind: 'Observe', path, ...observedWith(build, path.ids) };
     case 'Execute': {
+      checkExecute(path, registration, model);
       const args = argumentsOf(param(command, 'value'));
       return args === '' ? { kind: 'Execute', path } : { kind: 'Execute', path, args };
     }
@@ -87,89 +111,122 @@ function build(row: CommandRow, path: Path, command: Command, { registration, mo
       warnings.push(...written.warnings);
       return { kind: row.method, path, nodes: written.nodes };
     }
+    case 'WriteAttributes': {
+      const given = param(command, 'attributes');
+      if (blank(given)) throw badRequest(`${row.method} needs "attributes", an object of values by name. Right is: ${row.example}`);
+      return { kind: 'WriteAttributes', path, attributes: attributesOf(build, path.ids, true) };
+    }
+    case 'Create': {
+      const value = param(command, 'value') ?? param(command, 'nodes');
+      const instance = path.ids.length === 2 ? path.ids : [...path.ids, 0];
+      const filled = !blank(value) && !(isRecord(value) && Object.keys(value).length === 0);
+      const written = filled
+        ? valuesIn(instance, value, { method: 'WriteReplace', model, versions: registration.versions, strict })
+        : undefined;
+      const nodes = written?.nodes ?? [];
+      checkCreate(path, nodes, registration, model);
+      warnings.push(...(written?.warnings ?? []));
+      return { kind: 'Create', path, nodes };
+    }
     default:
-      return unreachable(row.method);
+      throw new TypeError(`${row.method} has no single path`);
   }
 }
 
-function unreachable(method: never): never {
-  throw new TypeError(`no such method: ${String(method)}`);
-}
-
-function param(command: Command, name: string): unknown {
-  return Object.hasOwn(command.params, name) ? command.params[name] : undefined;
-}
-
-function pathOf(command: Command, row: CommandRow): Path {
-  const id = param(command, 'id');
-  if (!blank(param(command, 'key'))) {
-    throw badRequest(
-      `${row.method} by "key" needs a profile that names the keys, which this version does not have yet. Right is: ${row.example}`,
-    );
+function several(targets: readonly Target[], build: Build): Operation {
+  const { row, registration, model, strict, warnings } = build;
+  const paths = targets.map(({ path }) => path);
+  switch (row.method) {
+    case 'ReadComposite':
+    case 'ObserveCompositeCancel':
+      return { kind: row.method, paths };
+    case 'ObserveComposite':
+      return { kind: row.method, paths, ...observedWith(build, undefined) };
+    case 'WriteComposite': {
+      const nodes = targets.flatMap(({ path, value }) => {
+        if (value === undefined || value === null) {
+          throw badRequest(
+            `WriteComposite has ${show(value)} for ${formatPath(path.ids)}, where a value belongs. Right is: ${row.example}`,
+          );
+        }
+        const written = valuesIn(path.ids, value, { method: 'WriteUpdate', model, versions: registration.versions, strict });
+        warnings.push(...written.warnings);
+        return written.nodes;
+      });
+      return { kind: 'WriteComposite', paths, nodes };
+    }
+    case 'DiscoverAll':
+    case 'ObserveReadAll':
+    case 'ObserveCancelAll':
+      return { kind: row.method };
+    default:
+      throw new TypeError(`${row.method} has one path`);
   }
-  if (id === undefined || id === null) throw badRequest(`${row.method} needs an "id", the path. Right is: ${row.example}`);
-  if (typeof id !== 'string') throw badRequest(`The "id" of ${row.method} must be text, not ${show(id)}. Right is: ${row.example}`);
-  let path: Path;
-  try {
-    path = parsePath(id.trim());
-  } catch (error) {
-    throw badRequest(error instanceof Error ? error.message : `${show(id)} is not a path.`);
-  }
-  if (!row.levels.includes(path.ids.length)) {
-    const right = row.levels.map((level) => LEVELS[level]).join(' or ');
-    throw badRequest(
-      `${row.method} cannot be done on ${LEVELS[path.ids.length]}, ${formatPath(path.ids)}: it goes to ${right}. ` +
-        `${row.method === 'WriteUpdate' && path.ids.length === 4 ? 'WriteReplace writes a resource instance. ' : ''}Right is: ${row.example}`,
-    );
-  }
-  return path;
 }
 
-function checkObject(path: Path, registration: Registration, model: Model, warnings: string[]): void {
-  const objectId = path.ids[0] ?? 0;
-  const object = namedObject(objectId, registration, model);
-  if (!registration.objects.some((link) => link.objectId === objectId)) {
-    throw badRequest(`The device ${show(registration.endpoint)} does not have object ${object}. ${listObjects(registration, model)}`);
-  }
-  const registered = registration.versions.get(objectId);
-  if (path.version === undefined || registered === undefined || sameNumbers(path.version, registered)) return;
-  const text = `The path asks for version ${path.version} of object ${object}, the device registered version ${registered}`;
-  if (Number.parseInt(path.version, 10) !== Number.parseInt(registered, 10)) {
-    throw badRequest(
-      `${text}. Right is ${formatPath(path.ids, registered)}, or ${formatPath(path.ids)} for whatever version the device has.`,
-    );
-  }
-  warnings.push(`${text}; done with the device's.`);
-}
-
-/** "1.1" and "1.01" are the same version. */
-function sameNumbers(a: string, b: string): boolean {
-  const numbers = (version: string): string => version.split('.').map(Number).join('.');
-  return numbers(a) === numbers(b);
-}
-
-function namedObject(objectId: number, registration: Registration, model: Model): string {
-  const name = model.object(objectId, registration.versions.get(objectId))?.name;
-  return name === undefined ? String(objectId) : `${objectId} (${name})`;
-}
-
-function listObjects(registration: Registration, model: Model): string {
-  const ids = [...new Set(registration.objects.map((link) => link.objectId))].sort((a, b) => a - b);
-  if (ids.length === 0) return 'It registered no object.';
-  const listed = ids.slice(0, MAX_LISTED).map((id) => namedObject(id, registration, model));
-  return `It has ${listed.join(', ')}${ids.length > MAX_LISTED ? ` and ${ids.length - MAX_LISTED} more` : ''}.`;
-}
-
-function checkUpdate(path: Path, value: unknown, registration: Registration, model: Model): void {
-  const [objectId = 0, , resourceId] = path.ids;
-  if (resourceId === undefined) return;
-  const known = model.resource(objectId, resourceId, registration.versions.get(objectId));
-  const single = known === undefined ? typeof value !== 'object' : !known.multiple;
-  if (!single) return;
+/** Composite operations came with LwM2M 1.1, in SenML. */
+function checkComposite({ row, registration: device }: Build): void {
+  const announced = announcesComposite(device);
+  if (announced ?? device.lwm2mVersion !== '1.0') return;
+  const why =
+    device.contentFormats.length > 0
+      ? `it announced the content formats ${device.contentFormats.slice(0, 20).join(', ')}, and a composite needs SenML (110 or 112)`
+      : 'it registered with LwM2M 1.0, which has none';
   throw badRequest(
-    `WriteUpdate goes to an object instance or a multiple resource, and ${formatPath(path.ids)}${known === undefined ? '' : ` (${known.name})`} ` +
-      `${known === undefined ? `got ${show(value)}, a single value` : 'is a single resource'}. Right is: WriteReplace {"id":"${formatPath(path.ids)}","value":...}`,
+    `The device ${show(device.endpoint)} does not do composite operations such as ${row.method}: ${why}. ` +
+      'The setting "one by one" asks for each path by itself.',
   );
+}
+
+/** Attributes of one observation came with LwM2M 1.2 (Core TS 1.2 6.4.1). */
+function observedWith(build: Build, ids: readonly number[] | undefined): { attributes?: Attributes } {
+  const { row, command, registration } = build;
+  if (blank(param(command, 'attributes'))) return {};
+  if (registration.lwm2mVersion !== '1.2') {
+    const instead = ids
+      ? `WriteAttributes {"id":"${formatPath(ids)}","attributes":{"pmin":10}}, then ${row.method}`
+      : 'WriteAttributes to each path';
+    throw badRequest(
+      `"attributes" of ${row.method} came with LwM2M 1.2, and the device registered with ${registration.lwm2mVersion}. Right is: ${instead}.`,
+    );
+  }
+  return { attributes: attributesOf(build, ids, false) };
+}
+
+function attributesOf(
+  { row, command, registration, model, warnings }: Build,
+  ids: readonly number[] | undefined,
+  removable: boolean,
+): Attributes {
+  const given = param(command, 'attributes');
+  if (!isRecord(given)) {
+    throw badRequest(
+      `The "attributes" of ${row.method} must be an object of values by name, not ${show(given)}. Right is e.g. {"pmin":10,"pmax":60}.`,
+    );
+  }
+  const [objectId = 0, , resourceId] = ids ?? [];
+  const type = resourceId === undefined ? undefined : model.resource(objectId, resourceId, registration.versions.get(objectId))?.type;
+  const text = ids ? formatPath(ids) : 'its paths';
+  try {
+    const target = { text, level: ids?.length, type, version: registration.lwm2mVersion, removable };
+    const { attributes, warnings: odd } = checkAttributes(given, target);
+    warnings.push(...odd);
+    return attributes;
+  } catch (error) {
+    throw badRequest(error instanceof Error ? error.message : 'The attributes cannot be read.');
+  }
+}
+
+/** `depth` of Discover came with LwM2M 1.2 (Core TS 1.2 6.3.2). */
+function depthOf(value: unknown, { lwm2mVersion }: Registration): number {
+  const depth = typeof value === 'string' && /^\d$/.test(value) ? Number(value) : value;
+  if (typeof depth !== 'number' || !Number.isInteger(depth) || depth < 0 || depth > MAX_DEPTH) {
+    throw badRequest(`"depth" is how many levels below the path are told of, 0 to ${MAX_DEPTH}, not ${show(value)}.`);
+  }
+  if (lwm2mVersion !== '1.2') {
+    throw badRequest(`"depth" came with LwM2M 1.2, and the device registered with ${lwm2mVersion}. Right is Discover without it.`);
+  }
+  return depth;
 }
 
 function argumentsOf(value: unknown): string {
@@ -187,8 +244,6 @@ function optionsOf(command: Command, row: CommandRow): OperationOptions {
     ...(has('format') ? { contentFormat: formatOf(param(command, 'format')) } : {}),
   };
 }
-
-const blank = (value: unknown): boolean => value === undefined || value === null || value === '';
 
 /** Milliseconds, 1 to a day, as a number or decimal text. Throws `CommandError` BAD_REQUEST. */
 export function timeoutOf(value: unknown): number {
@@ -215,26 +270,7 @@ function formatOf(value: unknown): number {
 
 function warnUnknownParams(command: Command, row: CommandRow, warnings: string[]): void {
   const names = row.params.map((entry) => entry.name);
-  const unknown = Object.keys(command.params).filter((name) => name !== 'key' && !names.includes(name));
+  const unknown = Object.keys(command.params).filter((name) => !names.includes(name));
   if (unknown.length === 0) return;
   warnings.push(`Ignored: ${unknown.map(show).join(', ')}. The parameters of ${row.method} are ${names.join(', ')}.`);
-}
-
-/** Values of an object nobody knows have no type of their own. */
-function warnUnknown({ kind, path }: Operation, registration: Registration, model: Model, warnings: string[]): void {
-  const [objectId = 0] = path.ids;
-  if (kind === 'Discover' || kind === 'Execute' || kind === 'ObserveCancel') return;
-  if (!model.object(objectId, registration.versions.get(objectId))) warnings.push(missingDefinitions([objectId]));
-}
-
-/** What the model says against the operation; the device decides, its model may be newer. Writes are looked at value by value. */
-function warnAccess(operation: Operation, registration: Registration, model: Model, warnings: string[]): void {
-  const [objectId = 0, , resourceId] = operation.path.ids;
-  if (resourceId === undefined) return;
-  const known = model.resource(objectId, resourceId, registration.versions.get(objectId));
-  if (known === undefined) return;
-  const needed = operation.kind === 'Execute' ? 'E' : operation.kind === 'Read' || operation.kind === 'Observe' ? 'R' : '';
-  if (needed === '' || known.operations.includes(needed)) return;
-  const what = needed === 'E' ? 'executable' : 'readable';
-  warnings.push(`${formatPath(operation.path.ids)} (${known.name}) is not ${what} by its definition; the device decides.`);
 }

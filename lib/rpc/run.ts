@@ -1,16 +1,19 @@
+import type { Path } from '../lwm2m/types';
 import type { Model } from '../model/types';
 import type { FailureCode, Operation, OperationOptions, OperationResult, Registration } from '../server/types';
 import type { Command, RpcOptions, RpcResult } from './types';
 import { formatPath } from '../lwm2m/path';
 import { omaModel } from '../model/oma';
 import type { Part } from './describe';
-import { describeNodes, describeObservation, describePath, describeRegistration } from './describe';
+import { valueOf, type Answer } from './answers';
+import { describeNodes, describeObservation, describePaths, describeRegistration } from './describe';
 import { CommandError, badRequest, show } from './errors';
+import { iotHubResult, iotHubValue } from './iot-hub';
+import { isComposite, performOneByOne } from './one-by-one';
 import type { ReadyOperation } from './operations';
 import { timeoutOf, toOperation } from './operations';
 import { parseCommand } from './parse';
 import { resultName } from './results';
-import { shape } from './values-out';
 
 /** What a command needs of a server. */
 export interface RpcServer {
@@ -52,7 +55,7 @@ export async function runCommand(server: RpcServer, endpoint: string, command: u
     progress.ready = toOperation(progress.command, progress.registration, model, options);
     const timeout = progress.ready.options.timeout ?? (options.timeout === undefined ? undefined : timeoutOf(options.timeout));
     const settings = timeout === undefined ? progress.ready.options : { ...progress.ready.options, timeout };
-    const result = await server.perform(endpoint, progress.ready.operation, settings);
+    const result = await perform(server, endpoint, progress.ready.operation, settings, progress.registration, options);
     if (result.kind === 'failed') {
       if (result.registration !== undefined) progress.registration = result.registration;
       return failed(result.code, result.error, progress, model, now());
@@ -84,17 +87,28 @@ function findRegistration(server: RpcServer, endpoint: unknown): Registration {
   throw new CommandError('UNKNOWN_ENDPOINT', `The device ${show(endpoint)} is not registered. ${others}`);
 }
 
-type Answer = Extract<OperationResult, { kind: 'answer' }>;
+function perform(
+  server: RpcServer,
+  endpoint: string,
+  operation: Operation,
+  settings: OperationOptions,
+  registration: Registration,
+  { oneByOne = false }: RunOptions,
+): Promise<OperationResult> {
+  if (!oneByOne || !isComposite(operation)) return server.perform(endpoint, operation, settings);
+  return performOneByOne(operation, registration, settings, (each, set) => server.perform(endpoint, each, set));
+}
 
-function answered(answer: Answer, { operation, warnings }: ReadyOperation, model: Model, options: RunOptions, at: number): RpcResult {
+function answered(answer: Answer, ready: ReadyOperation, model: Model, options: RunOptions, at: number): RpcResult {
+  const { operation, targets, warnings } = ready;
   const { registration } = answer;
-  const path = formatPath(operation.path.ids);
   const context = { instanceKeys: options.instanceKeys ?? 'id', model, versions: registration.versions } as const;
+  const composite = isComposite(operation);
   const meta: Part = {
     method: operation.kind,
     at,
-    ...describePath(operation.path.ids, model, registration.versions),
-    ...describeNodes(answer.nodes ?? [], operation.path.ids, at),
+    ...describePaths(pathsOf(ready), composite, model, registration.versions),
+    ...describeNodes(answer.nodes ?? [], composite ? [] : (targets[0]?.path.ids ?? []), at),
     code: answer.code,
     rtt: answer.rtt,
     ...(answer.contentFormat === undefined ? {} : { contentFormat: answer.contentFormat }),
@@ -102,44 +116,35 @@ function answered(answer: Answer, { operation, warnings }: ReadyOperation, model
     registration: describeRegistration(registration),
     warnings: [...warnings, ...(answer.warnings ?? [])],
   };
+  const about = { ...pathOf(ready), meta, registration };
   const result = resultName(answer);
   if (!answer.ok) {
     const error =
       answer.error === undefined || answer.error === '' ? `The device answered ${answer.code} and gave no reason.` : answer.error;
-    return { payload: { result, error }, path, meta, registration };
+    return { payload: { result, error }, ...about };
   }
-  const value = valueOf(operation, answer, context);
-  return { payload: value === undefined ? { result } : { result, value }, path, meta, registration };
+  if (options.answers === 'iot-hub') {
+    const value = iotHubValue(operation, answer, context);
+    return { payload: { result: iotHubResult(result), ...(value !== undefined && { value }) }, ...about };
+  }
+  const value = valueOf(operation, answer, targets, context);
+  return { payload: value === undefined ? { result } : { result, value }, ...about };
 }
 
-function valueOf(operation: Operation, answer: Answer, context: Parameters<typeof shape>[2]): unknown {
-  switch (operation.kind) {
-    case 'Read':
-    case 'Observe':
-      return shape(answer.nodes ?? [], operation.path.ids, context);
-    case 'Discover':
-      return answer.links ?? '';
-    case 'ObserveCancel':
-      return answer.cancelled ?? 0;
-    case 'WriteReplace':
-    case 'WriteUpdate':
-    case 'Execute':
-      return undefined;
-    default:
-      return unreachable(operation);
-  }
+function pathsOf({ targets }: ReadyOperation): Path[] {
+  return targets.map(({ path }) => path);
 }
 
-function unreachable(operation: never): never {
-  throw new TypeError(`no such operation: ${String(operation)}`);
+/** The path of a command about one; of a composite there is none. */
+function pathOf({ operation, targets }: ReadyOperation): { path?: string } {
+  const [only] = targets;
+  return only === undefined || isComposite(operation) ? {} : { path: formatPath(only.path.ids) };
 }
 
 function failed(code: FailureCode, error: string, progress: Progress, model: Model, at: number): RpcResult {
   const { command, registration, ready } = progress;
-  const ids = ready?.operation.path.ids;
   const versions: ReadonlyMap<number, string> = registration?.versions ?? new Map<number, string>();
-  const path = ids === undefined ? undefined : formatPath(ids);
-  const about = ids === undefined ? {} : describePath(ids, model, versions);
+  const about = ready === undefined ? {} : describePaths(pathsOf(ready), isComposite(ready.operation), model, versions);
   const meta: Part = {
     ...(command === undefined ? {} : { method: command.method }),
     at,
@@ -151,7 +156,7 @@ function failed(code: FailureCode, error: string, progress: Progress, model: Mod
   return {
     payload: { result: code, error },
     failure: code,
-    ...(path === undefined ? {} : { path }),
+    ...(ready === undefined ? {} : pathOf(ready)),
     meta,
     ...(registration === undefined ? {} : { registration }),
   };

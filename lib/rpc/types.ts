@@ -9,7 +9,19 @@ export interface Command {
 /** How values of object instances are keyed. */
 export type InstanceKeys = 'id' | 'name';
 
+/** Names for paths, e.g. `{ batteryLevel: '/3/0/9' }`. */
+export type KeyTable = Readonly<Record<string, string>>;
+
+/** How answers look: values as the message contract has them, or the texts of the IoT Hub. */
+export type AnswerForm = 'values' | 'iot-hub';
+
 export interface RpcOptions {
+  /** What `key`, `keys` and the keys in `nodes` stand for. Default none. */
+  readonly keys?: KeyTable;
+  /** Default 'values'. */
+  readonly answers?: AnswerForm;
+  /** Composite commands are done path by path, for devices without composite operations. Default false. */
+  readonly oneByOne?: boolean;
   readonly instanceKeys?: InstanceKeys;
   /** Milliseconds. */
   readonly timeout?: number;

@@ -33,6 +33,20 @@ export function shape(nodes: readonly DataNode[], path: readonly number[], conte
   return toObject(root, path, context);
 }
 
+/** The values of a composite by name, in the order asked; null for a path of which nothing came. */
+export function shapeEach(
+  nodes: readonly DataNode[],
+  paths: readonly { readonly name: string; readonly ids: readonly number[] }[],
+  context: ShapeContext,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    paths.map(({ name, ids }) => {
+      const own = nodes.filter((node) => isWithin(node.path, ids));
+      return [name, own.length === 0 ? null : shape(own, ids, context)];
+    }),
+  );
+}
+
 /** The last node of each path by time; one without a time is of now (RFC 8428 4.5.3). The order of first appearance is kept. */
 export function latest(nodes: readonly DataNode[]): DataNode[] {
   const byPath = new Map<string, DataNode>();

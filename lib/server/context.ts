@@ -6,7 +6,7 @@ import type { StateKeeper } from './keeper';
 import type { LastValues } from './last-values';
 import type { ObservationTable } from './observations';
 import type { Registrations } from './registrations';
-import type { ServerEvent } from './types';
+import type { Observation, Registration, ServerEvent } from './types';
 
 /** Counters of the services. Readable at any time; every name is stable. */
 export interface ServerCounters {
@@ -74,6 +74,8 @@ export interface ServerContext {
   readonly emit: (event: ServerEvent) => void;
   /** Ends the operations under way of a registration that is over. */
   readonly endOperations: (registrationId: string, detail: string) => void;
+  /** Asks again for what a device observed before it registered anew. */
+  readonly observeAgain: (registration: Registration, observations: readonly Observation[]) => void;
   /** A due time may have moved. */
   readonly changed: () => void;
 }

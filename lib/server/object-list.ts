@@ -92,12 +92,11 @@ function readLinks(links: readonly Link[], knownRoot: string): ObjectList | Refu
     const objectId = Number(match[1]);
     const instanceId = match[2] === undefined ? undefined : Number(match[2]);
     if (objectId > MAX_ID || (instanceId ?? 0) > MAX_ID) return bad(`the object list names ${target}: ids end at ${MAX_ID}`);
-    const version = linkAttribute(link, 'ver');
-    if (typeof version === 'string' && VERSION.test(version)) written.set(objectId, version);
-    objects.set(
-      objectId * (MAX_ID + 2) + (instanceId ?? NO_INSTANCE),
-      Object.freeze(instanceId === undefined ? { objectId } : { objectId, instanceId }),
-    );
+    const ver = linkAttribute(link, 'ver');
+    const version = typeof ver === 'string' && VERSION.test(ver) ? { version: ver } : {};
+    if (version.version !== undefined) written.set(objectId, version.version);
+    const objectLink = instanceId === undefined ? { objectId, ...version } : { objectId, instanceId, ...version };
+    objects.set(objectId * (MAX_ID + 2) + (instanceId ?? NO_INSTANCE), Object.freeze(objectLink));
   }
   if (objects.size === 0) return bad('the object list names no object');
   const contentFormats = (linkAttribute(root ?? { target: '', attributes: [] }, 'ct') ?? '')

@@ -1,4 +1,5 @@
-import { samePath } from '../lwm2m/path';
+import { formatPath, samePath } from '../lwm2m/path';
+import type { Path } from '../lwm2m/types';
 import { observationKey, type StateKeeper } from './keeper';
 import type { KeptObservation } from './records';
 import type { Observation } from './types';
@@ -67,9 +68,22 @@ export class ObservationTable {
 
   find(registrationId: string, ids: readonly number[]): Observation | undefined {
     for (const observation of this.#byRegistration.get(registrationId) ?? []) {
-      if (samePath(observation.path.ids, ids)) return observation;
+      if (!observation.paths && samePath(observation.path.ids, ids)) return observation;
     }
     return undefined;
+  }
+
+  /** The composite observation of exactly these paths, in any order. */
+  findComposite(registrationId: string, paths: readonly Path[]): Observation | undefined {
+    for (const observation of this.#byRegistration.get(registrationId) ?? []) {
+      if (observation.paths && samePaths(observation.paths, paths)) return observation;
+    }
+    return undefined;
+  }
+
+  /** The one that another replaces: of the same path, or of the same paths. */
+  same({ registrationId, path, paths }: Observation): Observation | undefined {
+    return paths ? this.findComposite(registrationId, paths) : this.find(registrationId, path.ids);
   }
 
   remove(observation: Observation): void {
@@ -81,4 +95,9 @@ export class ObservationTable {
     if (own.length === 1) this.#byRegistration.delete(observation.registrationId);
     else own.splice(index, 1);
   }
+}
+
+function samePaths(a: readonly Path[], b: readonly Path[]): boolean {
+  const known = new Set(a.map(({ ids }) => formatPath(ids)));
+  return known.size === new Set(b.map(({ ids }) => formatPath(ids))).size && b.every(({ ids }) => known.has(formatPath(ids)));
 }

@@ -1,9 +1,9 @@
 import { parsePath, formatPath, MAX_ID } from '../lwm2m/path';
-import type { Lwm2mVersion, ResourceType, Value } from '../lwm2m/types';
+import type { Lwm2mVersion, Path, ResourceType, Value } from '../lwm2m/types';
 import { NO_IDENTITY } from '../transport/identity';
 import type { Identity } from '../transport/types';
 import type { LastValue } from './last-values';
-import type { ObjectLink, Observation, Registration } from './types';
+import type { Attributes, ObjectLink, Observation, Registration } from './types';
 
 /** A registration as it is kept; `expiresAt` in epoch ms, undefined = never. */
 export interface KeptRegistration {
@@ -25,7 +25,7 @@ export function writeRegistration({ registration, expiresAt, local }: KeptRegist
   const { objects, versions, identity, ...rest } = registration;
   return {
     ...rest,
-    objects: objects.map(({ objectId, instanceId }) => (instanceId === undefined ? `${objectId}` : `${objectId}/${instanceId}`)).join(' '),
+    objects: objects.map(writeLink).join(' '),
     versions: Array.from(versions, ([id, version]) => `${id}=${version}`).join(' '),
     ...(identity !== NO_IDENTITY && { identity }),
     ...(expiresAt !== undefined && { expiresAt }),
@@ -81,9 +81,13 @@ export class RecordReader {
   observation(id: string, record: unknown): KeptObservation | undefined {
     if (!isRecord(record) || !/^(?:[0-9a-f]{2}){1,8}$/.test(id)) return undefined;
     const { registrationId, endpoint, path, contentFormat, accept, startedAt, lastObserve, lastAt } = record;
+    const { requestFormat, attributes } = record;
     const parsed = readPath(path);
+    const paths = record.paths === undefined ? undefined : readPaths(record.paths);
+    if (record.paths !== undefined && !paths) return undefined;
+    if (attributes !== undefined && !isAttributes(attributes)) return undefined;
     if (!parsed || typeof registrationId !== 'string' || typeof endpoint !== 'string') return undefined;
-    if (![contentFormat, accept, lastObserve].every((number) => number === undefined || isCount(number))) return undefined;
+    if (![contentFormat, accept, requestFormat, lastObserve].every((number) => number === undefined || isCount(number))) return undefined;
     if (!isCount(startedAt) || !isCount(lastAt)) return undefined;
     return {
       observation: {
@@ -91,6 +95,9 @@ export class RecordReader {
         registrationId,
         endpoint,
         path: parsed,
+        ...(paths && { paths }),
+        ...(isCount(requestFormat) && { requestFormat }),
+        ...(attributes !== undefined && { attributes }),
         ...(isCount(contentFormat) && { contentFormat }),
         ...(isCount(accept) && { accept }),
         startedAt,
@@ -108,7 +115,7 @@ export class RecordReader {
 }
 
 export function writeObservation({ observation, lastObserve, lastAt }: KeptObservation): unknown {
-  const { path, registrationId, endpoint, contentFormat, accept, startedAt } = observation;
+  const { path, paths, registrationId, endpoint, contentFormat, accept, requestFormat, attributes, startedAt } = observation;
   return {
     registrationId,
     endpoint,
@@ -116,6 +123,9 @@ export function writeObservation({ observation, lastObserve, lastAt }: KeptObser
     accept,
     startedAt,
     path: formatPath(path.ids, path.version),
+    ...(paths && { paths: paths.map(({ ids }) => formatPath(ids)) }),
+    ...(requestFormat !== undefined && { requestFormat }),
+    ...(attributes && { attributes }),
     ...(lastObserve !== undefined && { lastObserve }),
     lastAt,
   };
@@ -150,13 +160,19 @@ function remember<T>(known: Map<string, T | undefined>, text: unknown, read: (te
   return value;
 }
 
+/** "1_1.1", "3/0", "44_2.2/0": the version where the device wrote it. */
+function writeLink({ objectId, instanceId, version }: ObjectLink): string {
+  const object = version === undefined ? `${objectId}` : `${objectId}_${version}`;
+  return instanceId === undefined ? object : `${object}/${instanceId}`;
+}
+
 function readObjects(text: string): readonly ObjectLink[] | undefined {
   const links: ObjectLink[] = [];
   for (const part of text.split(' ')) {
-    const match = /^(\d{1,5})(?:\/(\d{1,5}))?$/.exec(part);
-    if (!match || Number(match[1]) > MAX_ID || Number(match[2] ?? 0) > MAX_ID) return undefined;
-    const objectId = Number(match[1]);
-    links.push(Object.freeze(match[2] === undefined ? { objectId } : { objectId, instanceId: Number(match[2]) }));
+    const match = /^(\d{1,5})(?:_(\d{1,3}\.\d{1,3}))?(?:\/(\d{1,5}))?$/.exec(part);
+    if (!match || Number(match[1]) > MAX_ID || Number(match[3] ?? 0) > MAX_ID) return undefined;
+    const instance = match[3] === undefined ? {} : { instanceId: Number(match[3]) };
+    links.push(Object.freeze({ objectId: Number(match[1]), ...instance, ...(match[2] !== undefined && { version: match[2] }) }));
   }
   return Object.freeze(links);
 }
@@ -185,6 +201,19 @@ function readPath(text: unknown): Observation['path'] | undefined {
   } catch {
     return undefined;
   }
+}
+
+function readPaths(texts: unknown): Observation['paths'] {
+  const paths = Array.isArray(texts) ? texts.map(readPath) : [];
+  return paths.length > 0 && paths.every((path) => path !== undefined && path.ids.length > 0) ? (paths as Path[]) : undefined;
+}
+
+function isAttributes(value: unknown): value is Attributes {
+  if (!Array.isArray(value)) return false;
+  return value.every((item: unknown) => {
+    const [name, text, ...rest] = Array.isArray(item) ? (item as unknown[]) : [];
+    return typeof name === 'string' && (text === null || typeof text === 'string') && rest.length === 0;
+  });
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

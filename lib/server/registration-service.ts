@@ -117,12 +117,14 @@ export class RegistrationService implements Core {
     });
     this.#context.endpoint.setStanding(peer, 'registered');
     this.#context.changed();
+    const observed = previous ? this.#context.observations.of(previous.registration.id) : [];
     if (previous) {
       this.#end(previous, 'replaced');
       emit({ kind: 'replaced', at: registration.registeredAt, registration: previous.registration, by: registration });
     }
     emit({ kind: 'registered', at: registration.registeredAt, registration });
     this.#hint(registration);
+    if (observed.length > 0) this.#context.observeAgain(registration, observed);
   }
 
   #update(request: IncomingRequest, id: string): void {
@@ -199,7 +201,7 @@ export class RegistrationService implements Core {
     for (const observation of observations.of(registration.id)) {
       const token = Buffer.from(observation.id, 'hex');
       endpoint.forgetObservation(from, token);
-      endpoint.adoptObservation(peer, token, observationRequest(observation, registration, 0));
+      endpoint.adoptObservation(peer, token, observationRequest(observation, registration, this.#context.model, 0));
     }
   }
 

@@ -5,8 +5,12 @@ import type { Driver } from '../transport/driver';
 import { newServerCounters, type CoreCounters, type ServerContext } from './context';
 import { NO_KEEPER, valueKey, type StateKeeper, type StateRecord } from './keeper';
 import { LastValues, type LastValue } from './last-values';
+import { cancelAll } from './cancel-all';
+import { observeAgain } from './observe-again';
 import { ObservationTable } from './observations';
 import { OperationService } from './operation-service';
+import { observedText } from './pending';
+import { failure } from './results';
 import { RegistrationService } from './registration-service';
 import { Registrations } from './registrations';
 import { SendService } from './send-service';
@@ -23,6 +27,8 @@ export interface ServerCoreOptions {
   readonly timeout: number;
   /** Commands under way at most. Default 2000. */
   readonly maxOperations?: number;
+  /** Whether a device that registers anew is asked again for what it observed. Default true. */
+  readonly observeAgain?: boolean;
   /** Whether new work has to be put off; default never. */
   readonly overloaded?: () => boolean;
   /** Told of every record that changes; default: nothing is kept. */
@@ -43,6 +49,7 @@ export class ServerCore {
   readonly #operations: OperationService;
   readonly #state: ServerState;
   readonly #onError: (error: unknown) => void;
+  #again: boolean;
   readonly #listeners = new Set<(event: ServerEvent) => void>();
   readonly #results = new Map<number, (result: OperationResult) => void>();
   readonly #detach: (() => void)[];
@@ -53,6 +60,7 @@ export class ServerCore {
     const { keeper = NO_KEEPER, overloaded = () => false } = options;
     this.#driver = driver;
     this.#onError = options.onError;
+    this.#again = options.observeAgain ?? true;
     this.#context = {
       endpoint,
       clock: driver.clock,
@@ -69,6 +77,7 @@ export class ServerCore {
       emit: (event) => this.#emit(event),
       endOperations: (registrationId, detail) => this.#operations.endOf(registrationId, detail),
       changed: () => driver.changed(),
+      observeAgain: (registration, observations) => this.#observeAgain(registration, observations),
     };
     this.#registration = new RegistrationService(this.#context);
     this.#operations = new OperationService(this.#context, (id, result) => this.#finished(id, result));
@@ -133,8 +142,15 @@ export class ServerCore {
   perform(endpoint: string, operation: Operation, options: OperationOptions = {}): Promise<OperationResult> {
     return new Promise((resolve) => {
       try {
-        const { id, failed } = this.#operations.start(endpoint, operation, options);
-        if (failed) resolve(failed);
+        if (operation.kind === 'ObserveCancelAll') {
+          const entry = this.#context.registrations.byEndpoint(endpoint);
+          if (!entry) resolve(failure('UNKNOWN_ENDPOINT', `No device with the endpoint name "${endpoint}" is registered.`));
+          else
+            resolve(cancelAll(entry.registration, this.observations(endpoint), options, (each, set) => this.perform(endpoint, each, set)));
+          return;
+        }
+        const { id, result } = this.#operations.start(endpoint, operation, options);
+        if (result) resolve(result);
         else this.#results.set(id, resolve);
       } catch (error) {
         this.#context.counters.internalErrors++;
@@ -155,8 +171,14 @@ export class ServerCore {
   }
 
   /** Takes over new settings without touching registrations; they bind a device at its next message. */
-  configure(settings: { readonly devices: DeviceTable; readonly timeout: number; readonly maxOperations?: number }): void {
+  configure(settings: {
+    readonly devices: DeviceTable;
+    readonly timeout: number;
+    readonly maxOperations?: number;
+    readonly observeAgain?: boolean;
+  }): void {
     this.#context.devices = settings.devices;
+    this.#again = settings.observeAgain ?? true;
     this.#context.timeout = settings.timeout;
     this.#context.maxOperations = settings.maxOperations ?? MAX_OPERATIONS;
   }
@@ -166,6 +188,24 @@ export class ServerCore {
     this.#operations.close();
     for (const detach of this.#detach) detach();
     this.#driver.detach(this.#registration);
+  }
+
+  #observeAgain(registration: Registration, observations: readonly Observation[]): void {
+    if (!this.#again) return;
+    observeAgain(
+      registration,
+      observations,
+      (endpoint, operation, options, done) => {
+        if (operation.kind === 'ObserveCancelAll') return;
+        const { id, result } = this.#operations.start(endpoint, operation, options, true);
+        if (result) done(result);
+        else this.#results.set(id, done);
+      },
+      (observation, reason) => {
+        const text = `${observedText(observation)} is not observed any more: ${reason}`;
+        this.#emit({ kind: 'log', at: this.#driver.clock.wall(), registration, level: 'warn', text });
+      },
+    );
   }
 
   #finished(id: number, result: OperationResult): void {

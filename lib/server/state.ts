@@ -97,7 +97,7 @@ export class ServerState {
     if (!entry) return false;
     const { observation, lastObserve, lastAt } = kept;
     const { registration, peer } = entry;
-    const double = observations.find(registration.id, observation.path.ids);
+    const double = observations.same(observation);
     if (double) {
       observations.remove(double);
       keeper.touch(observationKey(double.id));
@@ -105,7 +105,7 @@ export class ServerState {
     observations.restore(kept);
     // The wall clock may have jumped since: what came later than now came now.
     const at = Math.min(clock.now(), clock.now() + (lastAt - clock.wall()));
-    const spec = observationRequest(observation, registration, 0);
+    const spec = observationRequest(observation, registration, this.#context.model, 0);
     endpoint.adoptObservation(peer, Buffer.from(id, 'hex'), spec, { observe: lastObserve, at });
     return true;
   }

@@ -6,6 +6,7 @@ import type { ServerStats } from './stats';
 export interface ObjectLink {
   readonly objectId: number;
   readonly instanceId?: number;
+  /** As the device wrote it on this link. */
   readonly version?: string;
 }
 
@@ -42,7 +43,14 @@ export interface Observation {
   readonly id: string;
   readonly registrationId: string;
   readonly endpoint: string;
+  /** The path; of a composite observation the root. */
   readonly path: Path;
+  /** Observe-Composite: what is observed. */
+  readonly paths?: readonly Path[];
+  /** Observe-Composite: the format in which the paths went; a cancellation repeats them. */
+  readonly requestFormat?: number;
+  /** Attributes of this observation only (LwM2M 1.2); part of the request that a cancellation repeats. */
+  readonly attributes?: Attributes;
   readonly contentFormat?: number;
   /** The Accept it was asked with; a cancellation repeats it (RFC 7641 3.6). */
   readonly accept?: number;
@@ -119,15 +127,32 @@ export type ServerEvent =
       readonly counters: ServerStats;
     };
 
-/** One operation on one device. */
+/** Notification attributes as they go into a query (Core TS 7.3): name and value; null, the bare name, removes it. */
+export type Attributes = readonly (readonly [name: string, value: string | null])[];
+
+/** One operation on one device (Core TS 6.3, 6.4). DiscoverAll and ObserveReadAll ask nothing of the device: the server knows. */
 export type Operation =
   | { readonly kind: 'Read'; readonly path: Path }
-  | { readonly kind: 'Discover'; readonly path: Path }
+  | { readonly kind: 'ReadComposite'; readonly paths: readonly Path[] }
+  /** `depth`, LwM2M 1.2: levels below the path, 0 to 3. */
+  | { readonly kind: 'Discover'; readonly path: Path; readonly depth?: number }
+  | { readonly kind: 'DiscoverAll' }
   | { readonly kind: 'WriteReplace'; readonly path: Path; readonly nodes: readonly DataNode[] }
   | { readonly kind: 'WriteUpdate'; readonly path: Path; readonly nodes: readonly DataNode[] }
+  /** Each node lies at or below one of `paths`. */
+  | { readonly kind: 'WriteComposite'; readonly paths: readonly Path[]; readonly nodes: readonly DataNode[] }
+  | { readonly kind: 'WriteAttributes'; readonly path: Path; readonly attributes: Attributes }
   | { readonly kind: 'Execute'; readonly path: Path; readonly args?: string }
-  | { readonly kind: 'Observe'; readonly path: Path }
-  | { readonly kind: 'ObserveCancel'; readonly path: Path };
+  /** `path` is the object, or the new instance; the nodes lie below `path` or, without an instance id, below instance 0 of it. */
+  | { readonly kind: 'Create'; readonly path: Path; readonly nodes: readonly DataNode[] }
+  | { readonly kind: 'Delete'; readonly path: Path }
+  /** `attributes`, LwM2M 1.2: of this observation only. */
+  | { readonly kind: 'Observe'; readonly path: Path; readonly attributes?: Attributes }
+  | { readonly kind: 'ObserveComposite'; readonly paths: readonly Path[]; readonly attributes?: Attributes }
+  | { readonly kind: 'ObserveCancel'; readonly path: Path }
+  | { readonly kind: 'ObserveCompositeCancel'; readonly paths: readonly Path[] }
+  | { readonly kind: 'ObserveCancelAll' }
+  | { readonly kind: 'ObserveReadAll' };
 
 /** Per operation; blank means the server's default. */
 export interface OperationOptions {
@@ -146,10 +171,14 @@ export type OperationResult =
       readonly result: string;
       readonly ok: boolean;
       readonly nodes?: readonly DataNode[];
-      /** Discover: the links as the device sent them. */
+      /** Discover: the links as the device sent them; DiscoverAll: as it registered them. */
       readonly links?: string;
-      /** ObserveCancel: how many observations ended. */
+      /** Create: the path of the new instance, where the device gave one or we did. */
+      readonly location?: readonly number[];
+      /** ObserveCancel, ObserveCompositeCancel, ObserveCancelAll: how many observations ended. */
       readonly cancelled?: number;
+      /** ObserveReadAll: what is observed. */
+      readonly observations?: readonly Observation[];
       /** The device's diagnostic text on an error. */
       readonly error?: string;
       readonly contentFormat?: number;

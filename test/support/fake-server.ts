@@ -71,7 +71,7 @@ export class FakeServer implements Lwm2mServer {
   readonly performed: { endpoint: string; operation: Operation; timeout: number | undefined }[] = [];
   devices: Registration[] = [];
   answer: Answer = (endpoint, operation) => {
-    const { ids } = operation.path;
+    const { ids } = 'path' in operation ? operation.path : { ids: [] };
     return {
       kind: 'answer',
       code: '2.05',

@@ -21,6 +21,7 @@ export interface GroundOptions {
   /** Milliseconds for one operation; default 120 000. */
   readonly timeout?: number;
   readonly maxOperations?: number;
+  readonly observeAgain?: boolean;
   readonly overloaded?: () => boolean;
 }
 
@@ -86,6 +87,7 @@ export function createGround(options: GroundOptions = {}): Ground {
       timeout: options.timeout ?? 120_000,
       keeper: { touch: (key) => touched.add(key) },
       ...(options.maxOperations !== undefined && { maxOperations: options.maxOperations }),
+      ...(options.observeAgain !== undefined && { observeAgain: options.observeAgain }),
       ...(options.overloaded && { overloaded: options.overloaded }),
       onError,
     });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createLwm2mServer } from '../../../lib/index';
-import { COMMANDS, PLANNED_COMMANDS } from '../../../lib/rpc/commands';
+import { COMMANDS } from '../../../lib/rpc/commands';
 import { toMessage } from '../../../lib/rpc/messages';
 import { FORMATS, MAX_TIMEOUT_MS } from '../../../lib/rpc/operations';
 import { MAX_COMMAND_TEXT, parseCommand } from '../../../lib/rpc/parse';
@@ -39,7 +39,6 @@ describe('message contract', () => {
     ['Counters', Object.keys(createLwm2mServer().stats())],
     ['Results', RESULTS],
     ['Failures', FAILURE_CODES],
-    ['Planned commands', PLANNED_COMMANDS],
     ['Commands', COMMANDS.map((row) => row.method)],
     ['Answers', COMMANDS.map((row) => row.method)],
     ['Parameters', [...new Set(COMMANDS.flatMap((row) => row.params.map((param) => param.name))), ...Object.keys(FORMATS)]],
@@ -65,7 +64,7 @@ describe('message contract', () => {
       );
       assert.deepEqual(
         targets!.replace('multiple resource', 'resource').split(', '),
-        row.levels.map((level) => levels[level]),
+        row.levels.length === 0 ? ['device'] : row.levels.map((level) => levels[level]),
       );
       assert.equal(bare(example), row.example);
     }
@@ -95,6 +94,7 @@ describe('message contract', () => {
       await run({ ...full, nodes: [timed(1, 2)] }),
       await run({ ...full, nodes: [timed(1, 2), timed(1, 3)] }),
       (await runCommand(stubServer(), 'dev-1', 'Read {"id":"/3/0/9","timeout":0}', { model })).meta,
+      (await runCommand(stubServer(), 'dev-1', 'ReadComposite {"ids":["/3/0/9"]}', { model })).meta,
       toMessage({ kind: 'notification', ...common, observation, nodes: [timed(1, 2)], code: '2.05', sequence: 1 }, { model }).lwm2m,
       toMessage({ kind: 'send', ...common, nodes: [timed(1, 2)] }, { model }).lwm2m,
       toMessage({ kind: 'observation-ended', at: AT, registration, observation, reason: 'x', code: '4.04' }, { model }).lwm2m,

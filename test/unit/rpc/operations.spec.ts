@@ -89,12 +89,16 @@ describe('commands to operations', () => {
     ],
   ] as const) {
     it(`[RPC-007] [RPC-008] makes the operation of ${command}`, () => {
-      assert.deepEqual(ready(command), { operation: expected, options: {}, warnings: [] });
+      const { operation, options, warnings } = ready(command);
+      assert.deepEqual({ operation, options, warnings }, { operation: expected, options: {}, warnings: [] });
     });
   }
 
   it('[RPC-006] gives every command of the table an example that works', () => {
-    for (const row of COMMANDS) assert.equal(ready(row.example).operation.kind, row.method);
+    const objects = [{ objectId: 1, instanceId: 0 }, ...registration.objects];
+    for (const row of COMMANDS) {
+      assert.equal(toOperation(parseCommand(row.example), { ...registration, objects }, model).operation.kind, row.method);
+    }
   });
 
   for (const [command, ...texts] of [
@@ -105,8 +109,8 @@ describe('commands to operations', () => {
     ['Read {"id":"/3/x"}', /"x"/, /A path looks like/],
     ['Read {"id":"/3/0/9/1/2"}', /5 ids/],
     ['Read {"id":"/65535"}', /65534/],
-    ['Read {"key":"batteryLevel"}', /profile/],
-    ['Read {"key":"batteryLevel","id":"/3/0/9"}', /profile/],
+    ['Read {"key":"batteryLevel"}', /no key "batteryLevel"/, /key table of this node is empty/],
+    ['Read {"key":"batteryLevel","id":"/3/0/9"}', /no key/],
   ] as const) {
     it(`[RPC-007] refuses ${command}`, () => refused(command, ...texts));
   }
@@ -118,7 +122,6 @@ describe('commands to operations', () => {
     ['Discover', [1, 2, 3]],
     ['WriteReplace', [2, 3, 4]],
     ['WriteUpdate', [2, 3]],
-    ['Execute', [3]],
     ['Observe', [1, 2, 3, 4]],
     ['ObserveCancel', [1, 2, 3, 4]],
   ] as const) {
@@ -161,7 +164,7 @@ describe('commands to operations', () => {
 
   it('[RPC-010] warns of another minor version and refuses another major one', () => {
     const { operation, warnings } = ready('Read {"id":"/3_1.0/0/9"}');
-    assert.deepEqual(operation.path, { ids: [3, 0, 9] });
+    assert.deepEqual(operation, { kind: 'Read', path: { ids: [3, 0, 9] } });
     assert.equal(warnings.length, 1);
     assert.match(warnings[0]!, /version 1\.0 of object 3 \(Device\).* version 1\.1/);
     refused('Read {"id":"/3_2.0/0/9"}', /version 2\.0 of object 3/, /registered version 1\.1/, /\/3_1\.1\/0\/9/);
@@ -207,9 +210,9 @@ describe('commands to operations', () => {
   });
 
   it('[RPC-012] does a command with parameters it does not know and warns of them', () => {
-    const { operation, warnings } = ready('Discover {"id":"/3/0","format":"tlv","depth":2}');
+    const { operation, warnings } = ready('Discover {"id":"/3/0","format":"tlv","ids":2}');
     assert.equal(operation.kind, 'Discover');
-    assert.deepEqual(warnings, ['Ignored: "format", "depth". The parameters of Discover are id, timeout.']);
+    assert.deepEqual(warnings, ['Ignored: "format", "ids". The parameters of Discover are id, key, depth, timeout.']);
   });
 
   it('[RPC-013] passes the arguments of Execute on', () => {
@@ -233,7 +236,8 @@ describe('commands to operations', () => {
       assert.equal(warnings.length, 1, command);
       return warnings[0]!;
     };
-    assert.match(single('Execute {"id":"/3/0/9"}'), /\/3\/0\/9 \(Battery Level\) is not executable by its definition/);
+    refused('Execute {"id":"/3/0/9"}', /\/3\/0\/9 \(Battery Level\) is not executable\. Executable are \/3\/0\/4 \(Reboot\)\./);
+    assert.deepEqual(ready('Execute {"id":"/31024/10/1"}').warnings, [], 'what no definition knows the device decides');
     assert.match(single('Read {"id":"/5/0/0"}'), /\/5\/0\/0 \(Package\) is not readable/);
     assert.match(single('Observe {"id":"/3/0/4"}'), /not readable/);
     assert.match(single('WriteReplace {"id":"/3/0/0","value":"x"}'), /\/3\/0\/0 \(Manufacturer\) is read-only/);

@@ -86,7 +86,17 @@ describe('running commands', () => {
   });
 
   for (const [command, fields, payload] of [
-    ['Discover {"id":"/3"}', { links: '</3>;ver=1.1,</3/0/9>;pmin=10' }, { result: 'CONTENT', value: '</3>;ver=1.1,</3/0/9>;pmin=10' }],
+    [
+      'Discover {"id":"/3"}',
+      { links: '</3>;ver=1.1,</3/0/9>;pmin=10' },
+      {
+        result: 'CONTENT',
+        value: [
+          { url: '/3', attributes: { ver: '1.1' } },
+          { url: '/3/0/9', attributes: { pmin: 10 } },
+        ],
+      },
+    ],
     ['ObserveCancel {"id":"/3/0/9"}', { cancelled: 1 }, { result: 'CONTENT', value: 1 }],
     ['Execute {"id":"/3/0/4"}', { code: '2.04', result: 'CHANGED' }, { result: 'CHANGED' }],
     ['WriteReplace {"id":"/3/0/15","value":"Z"}', { code: '2.04', result: 'CHANGED' }, { result: 'CHANGED' }],
@@ -155,7 +165,7 @@ describe('running commands', () => {
     const server = stubServer();
     for (const [command, code, text] of [
       ['Read /3/0/9', 'BAD_REQUEST', /not JSON/],
-      ['Create {"id":"/3"}', 'METHOD_NOT_ALLOWED', /yet/],
+      ['Created {"id":"/3"}', 'METHOD_NOT_ALLOWED', /There is no command "Created"/],
       ['Read {"id":"/33"}', 'BAD_REQUEST', /does not have object 33/],
       ['WriteReplace {"id":"/3/0/13","value":"soon"}', 'BAD_REQUEST', /ISO 8601/],
       ['WriteReplace {"id":"/3/0/13"}', 'BAD_REQUEST', /needs a "value"/],

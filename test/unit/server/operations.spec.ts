@@ -176,7 +176,7 @@ describe('operations on the wire', () => {
   for (const [id, row] of rows) {
     const { operation, list = 'no ct', version = '1.1', options } = row;
     const asked = options?.contentFormat === undefined ? '' : ` in ${options.contentFormat}`;
-    it(`${id} sends ${operation.kind} /${operation.path.ids.join('/')}${asked} (${version}, ${list.split(',')[0]}) as ${row.wire.slice(0, 60)}`, async () => {
+    it(`${id} sends ${operation.kind} ${'path' in operation ? `/${operation.path.ids.join('/')}` : ''}${asked} (${version}, ${list.split(',')[0]}) as ${row.wire.slice(0, 60)}`, async () => {
       assert.equal(await requestOf(row), row.wire);
     });
   }
@@ -231,7 +231,7 @@ describe('operations on the wire', () => {
     ],
   ];
   for (const [row, refusal, expected, format] of again) {
-    const what = `${row.operation.kind} /${row.operation.path.ids.join('/')} (${row.version ?? '1.1'}, ${row.list?.split(',')[0] ?? 'no ct'})`;
+    const what = `${row.operation.kind} /${('path' in row.operation ? row.operation.path.ids : []).join('/')} (${row.version ?? '1.1'}, ${row.list?.split(',')[0] ?? 'no ct'})`;
     it(`[SRV-074] [SRV-075] asks ${expected.slice(0, 50)} after ${refusal} to ${what}`, async () => {
       assert.deepEqual(await askedAgain(row, refusal), [expected, format]);
     });
