@@ -1,6 +1,9 @@
-import { category, nodeColor } from '../shared/editor/red';
+import { keysAreRight, pathsAreRight, prepareKeys, readKeys } from '../shared/editor/key-table';
+import type { KeyRow } from '../shared/editor/key-table';
+import { category, nodeColor, textOf } from '../shared/editor/red';
 import { suggestEndpoints, suggestPaths } from '../shared/editor/suggestions';
-import { pathText, wholeNumber } from '../shared/editor/validate';
+import { prepareTryIt } from '../shared/editor/try-it';
+import { validator, wholeNumber } from '../shared/editor/validate';
 
 interface Rpc {
   version: number;
@@ -16,10 +19,35 @@ interface Rpc {
   instanceKeys: string;
   strict: boolean;
   failures: string;
+  keys: KeyRow[];
+  answers: string;
+  oneByOne: boolean;
 }
 
-const version = 1;
-const operations = ['Read', 'Discover', 'WriteReplace', 'WriteUpdate', 'Execute', 'Observe', 'ObserveCancel'];
+const version = 2;
+/** Those about the whole device, and those whose value field names the paths, have no path. */
+const pathless = ['DiscoverAll', 'ObserveCancelAll', 'ObserveReadAll', 'WriteComposite'];
+const writing = ['WriteReplace', 'WriteUpdate', 'WriteComposite', 'WriteAttributes', 'Create'];
+const reading = ['', 'Read', 'ReadComposite', 'Observe', 'ObserveComposite'];
+const operations = [
+  'Read',
+  'ReadComposite',
+  'Discover',
+  'DiscoverAll',
+  'WriteReplace',
+  'WriteUpdate',
+  'WriteComposite',
+  'WriteAttributes',
+  'Execute',
+  'Create',
+  'Delete',
+  'Observe',
+  'ObserveComposite',
+  'ObserveCancel',
+  'ObserveCompositeCancel',
+  'ObserveCancelAll',
+  'ObserveReadAll',
+];
 
 RED.nodes.registerType<Rpc>('lwm2m-rpc', {
   category,
@@ -33,7 +61,7 @@ RED.nodes.registerType<Rpc>('lwm2m-rpc', {
     server: { value: '', type: 'lwm2m-server', required: true },
     endpoint: { value: '' },
     operation: { value: '' },
-    path: { value: '', validate: pathText('lwm2m-rpc.invalid.path', true) },
+    path: { value: '', validate: validator(pathsAreRight) },
     value: { value: 'payload' },
     valueType: { value: 'msg' },
     args: { value: '' },
@@ -41,21 +69,29 @@ RED.nodes.registerType<Rpc>('lwm2m-rpc', {
     instanceKeys: { value: 'id' },
     strict: { value: false },
     failures: { value: 'output' },
+    keys: { value: [], validate: validator(keysAreRight) },
+    answers: { value: 'values' },
+    oneByOne: { value: false },
   },
   paletteLabel() {
     return this._('lwm2m-rpc.paletteLabel');
   },
   label() {
-    return this.name || [this.operation, this.path].filter((part) => part !== '').join(' ') || this._('lwm2m-rpc.paletteLabel');
+    const path = pathless.includes(this.operation) ? '' : this.path;
+    return this.name || [this.operation, path].filter((part) => part !== '').join(' ') || this._('lwm2m-rpc.paletteLabel');
   },
   labelStyle() {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare() {
     const $server = $('#node-input-server');
+    const $endpoint = $('#node-input-endpoint');
     const $operation = $('#node-input-operation');
-    suggestEndpoints($('#node-input-endpoint'), $server);
-    suggestPaths($('#node-input-path'), $server, $('#node-input-endpoint'));
+    const $path = $('#node-input-path');
+    const $keys = $('#lwm2m-rpc-key-table');
+    const $answers = $('#node-input-answers');
+    suggestEndpoints($endpoint, $server);
+    suggestPaths($path, $server, $endpoint);
     $operation.append($('<option value="">').text(this._('lwm2m-rpc.operation.message')));
     for (const name of operations) {
       $operation.append(
@@ -69,17 +105,36 @@ RED.nodes.registerType<Rpc>('lwm2m-rpc', {
       $operation.append($('<option>').attr('value', this.operation).text(this.operation));
     }
     $operation.val(this.operation);
+    // A node from before these fields were there.
+    if (!$answers.val()) $answers.val('values');
     $('#node-input-value').typedInput({
       default: 'msg',
       types: ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'jsonata', 'env'],
       typeField: $('#node-input-valueType'),
     });
+    prepareKeys($keys, this, $server, $endpoint);
+    prepareTryIt($('#lwm2m-rpc-try'), $('#lwm2m-rpc-try-send'), $('#lwm2m-rpc-try-answer'), {
+      server: () => textOf($server.val()),
+      endpoint: () => textOf($endpoint.val()),
+      settings: () => ({
+        keys: readKeys($keys),
+        answers: $answers.val(),
+        oneByOne: $('#node-input-oneByOne').prop('checked') as boolean,
+        instanceKeys: $('#node-input-instanceKeys').val(),
+        strict: $('#node-input-strict').prop('checked') as boolean,
+      }),
+      translate: this._,
+    });
     const show = (): void => {
       const operation = String($operation.val());
-      $('.lwm2m-rpc-value').toggle(operation.startsWith('Write'));
-      $('.lwm2m-rpc-strict').toggle(operation === '' || operation.startsWith('Write'));
+      const composite = operation.includes('Composite');
+      $path.closest('.form-row').toggle(!pathless.includes(operation));
+      $path.attr('placeholder', this._(`lwm2m-rpc.placeholder.${composite ? 'paths' : 'path'}`));
+      $('.lwm2m-rpc-value').toggle(writing.includes(operation));
+      $('.lwm2m-rpc-strict').toggle(operation === '' || operation === 'Create' || /^Write(Replace|Update|Composite)$/.test(operation));
       $('.lwm2m-rpc-args').toggle(operation === 'Execute');
-      $('.lwm2m-rpc-keys').toggle(operation === '' || operation === 'Read' || operation === 'Observe');
+      $('.lwm2m-rpc-keys').toggle(reading.includes(operation));
+      $('.lwm2m-rpc-composite').toggle(operation === '' || composite);
       $('.lwm2m-rpc-command').toggle(operation === '');
     };
     $operation.on('change', show);
@@ -87,5 +142,6 @@ RED.nodes.registerType<Rpc>('lwm2m-rpc', {
   },
   oneditsave() {
     this.version = version;
+    this.keys = readKeys($('#lwm2m-rpc-key-table'));
   },
 });

@@ -4,7 +4,9 @@ import type { FailureCode, RpcResult } from '../../lib/index';
 import { codeOf, reasonOf, textField } from '../shared/fields';
 import { StatusLine } from '../shared/status';
 import type { ServerNode, ServerState } from '../shared/types';
+import { registerCommandRoute } from './admin';
 import { commandOf, writesValue } from './command';
+import { runOptions } from './options';
 import { Deliveries } from './deliveries';
 import type { Deliver, Waiting } from './deliveries';
 import { migrate } from './migrations';
@@ -78,6 +80,7 @@ function init(RED: NodeAPI): void {
   }
 
   RED.nodes.registerType('lwm2m-rpc', Lwm2mRpcNode);
+  registerCommandRoute(RED);
 }
 
 /** The message with its result; a message that takes no new properties (sealed, frozen, guarded by setters) goes on as a copy. */
@@ -105,10 +108,7 @@ async function perform(
     if (!server.live) {
       return failed('CLOSED', server.state.kind === 'failed' ? server.state.text : RED._('lwm2m-rpc.errors.notOpen'));
     }
-    return await runCommand(server.live.server, endpoint, command, {
-      instanceKeys: settings.instanceKeys,
-      strict: settings.strict === true,
-    });
+    return await runCommand(server.live.server, endpoint, command, runOptions(settings));
   } catch (error) {
     return failed((codeOf(error) || 'BAD_REQUEST') as FailureCode, reasonOf(error));
   }

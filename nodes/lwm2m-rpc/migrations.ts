@@ -1,14 +1,21 @@
-import type { InstanceKeys } from '../../lib/index';
+import type { AnswerForm, InstanceKeys } from '../../lib/index';
 import { applySteps, withDefaults } from '../shared/migrate';
 import type { Settings, Step } from '../shared/migrate';
 
-/** The settings of version 1. A blank field is taken from the message. */
+/** One row of the key table. */
+export interface KeyRow {
+  readonly key: string;
+  readonly path: string;
+}
+
+/** The settings of version 2. A blank field is taken from the message. */
 export interface RpcSettings {
   readonly version: number;
   readonly server: string;
   readonly endpoint: string;
   /** A method name, or '' = the message says. */
   readonly operation: string;
+  /** A path or a key; of a composite several, which commas separate. */
   readonly path: string;
   /** What a Write writes: a typed input. */
   readonly value: string;
@@ -22,6 +29,11 @@ export interface RpcSettings {
   readonly strict?: boolean;
   /** 'output': failures leave on the output and go to Catch nodes; 'catch': to Catch nodes only. */
   readonly failures: 'output' | 'catch';
+  /** Since version 2. */
+  readonly keys: readonly KeyRow[];
+  readonly answers: AnswerForm;
+  /** Composites path by path. */
+  readonly oneByOne: boolean;
 }
 
 const steps: Step[] = [
@@ -39,6 +51,7 @@ const steps: Step[] = [
       strict: false,
       failures: 'output',
     }),
+  (settings: Settings) => withDefaults(settings, { keys: [], answers: 'values', oneByOne: false }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

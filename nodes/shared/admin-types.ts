@@ -33,3 +33,7 @@ export interface ModelsAnswer {
 
 /** Of POST lwm2m/<server id>/models/<scope>: what was kept, or why it was refused. */
 export type UploadAnswer = Pick<ModelRow, 'file' | 'objects'> | Required<Pick<ModelRow, 'error'>>;
+
+/** Of POST lwm2m/<server id>/command: the answer, the list of commands, or the word that the server does not run (yet). */
+export type TryAnswer =
+  { readonly payload: unknown; readonly warnings: readonly string[] } | { readonly help: string } | { readonly deployed: false };

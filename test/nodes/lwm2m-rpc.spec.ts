@@ -5,7 +5,7 @@ import { Deliveries } from '../../nodes/lwm2m-rpc/deliveries';
 import type { Deliver, Waiting } from '../../nodes/lwm2m-rpc/deliveries';
 import rpcNode from '../../nodes/lwm2m-rpc/lwm2m-rpc';
 import { FakeServer, fakeServerNode, registration } from '../support/fake-server';
-import { Badges, Inbox, getNode, load, redeploy, settled, useFlows } from '../support/flows';
+import { Badges, Inbox, getNode, load, redeploy, request, settled, useFlows } from '../support/flows';
 import type { FlowNode, Message } from '../support/flows';
 
 function flow(settings: object = {}): FlowNode[] {
@@ -125,6 +125,42 @@ describe('lwm2m-rpc', () => {
       assert.match(payload.error ?? lwm2m.warnings.join(), /Battery Level.* got 101: it is outside its range 0\.\.100/);
     });
   }
+
+  it('takes keys, the form of answers and one by one from the dialog', async () => {
+    const { server, out } = await start({
+      keys: [{ key: 'battery', path: '/3/0/9' }, { key: 'battery', path: '/1' }, { key: ' ' }, null],
+      answers: 'iot-hub',
+      oneByOne: true,
+    });
+    give({ payload: 'ReadComposite {"keys":["battery"]}', endpoint: 'meter-1' });
+    const { payload, lwm2m } = await out.first();
+    assert.deepEqual(payload, { result: 'CONTENT', value: '{/3/0/9=LwM2mSingleResource [id=9, value=85, type=INTEGER]}' });
+    assert.deepEqual(lwm2m.paths, ['/3/0/9']);
+    assert.deepEqual(server.performed[0]?.operation, { kind: 'Read', path: { ids: [3, 0, 9] } });
+  });
+
+  it('does a command of the box in the dialog', async () => {
+    const { server } = await start();
+    const ask = async (id: string, body: object): Promise<Record<string, unknown>> =>
+      (await request().post(`/lwm2m/${id}/command`).send(body).expect(200)).body as Record<string, unknown>;
+    const settings = { keys: [{ key: 'battery', path: '/3/0/9' }] };
+    assert.deepEqual(await ask('server', { endpoint: 'meter-1', command: 'Read {"key":"battery"}', settings }), {
+      payload: { result: 'CONTENT', value: { battery: 85 } },
+      warnings: [],
+    });
+    assert.equal(server.performed[0]?.timeout, 30_000);
+    assert.match(String((await ask('_', { command: ' HELP ' }))['help']), /^Read \{"id":"\/3\/0\/9"\}\nReadComposite/);
+    assert.deepEqual(await ask('rpc', { endpoint: 'meter-1', command: 'DiscoverAll' }), { deployed: false });
+    assert.deepEqual(await ask('nobody', { endpoint: 'meter-1', command: 'DiscoverAll' }), { deployed: false });
+    for (const body of [
+      {},
+      { endpoint: 5, command: {}, settings: 7 },
+      { endpoint: 'meter-1', command: 'Explode', settings: { keys: 5 } },
+    ]) {
+      const { payload } = await ask('server', body);
+      assert.match((payload as { result: string }).result, /BAD_REQUEST|METHOD_NOT_ALLOWED/);
+    }
+  });
 
   it('gives the refusal of a device as a result, not as an error', async () => {
     const { server, out, caught, completed } = await start();
@@ -335,6 +371,38 @@ describe('lwm2m-rpc commandOf', () => {
       { method: 'Execute', params: { id: '/3/0/4', value: '0' } },
     ],
     ['no arguments', { operation: 'Execute', path: '/3/0/4' }, 1700000000000, undefined, { method: 'Execute', params: { id: '/3/0/4' } }],
+    ['a key as path', { operation: 'Read', path: 'battery' }, 1, undefined, { method: 'Read', params: { key: 'battery' } }],
+    [
+      'several paths',
+      { operation: 'ReadComposite', path: '/3/0/9, /1' },
+      1,
+      undefined,
+      { method: 'ReadComposite', params: { ids: ['/3/0/9', '/1'] } },
+    ],
+    ['several keys', { operation: 'ReadComposite', path: 'a,b' }, 1, undefined, { method: 'ReadComposite', params: { keys: ['a', 'b'] } }],
+    ['a list as payload', { operation: 'ReadComposite' }, ['/3'], undefined, { method: 'ReadComposite', params: { ids: ['/3'] } }],
+    ['the whole device', { operation: 'DiscoverAll', path: '/3' }, { id: '/3' }, undefined, { method: 'DiscoverAll', params: {} }],
+    [
+      'values by path',
+      { operation: 'WriteComposite', path: '/3' },
+      { '/3/0/14': 'Z' },
+      { '/3/0/14': 'Z' },
+      { method: 'WriteComposite', params: { nodes: { '/3/0/14': 'Z' } } },
+    ],
+    [
+      '... of the parameters',
+      { operation: 'WriteComposite' },
+      { nodes: { a: 1 }, timeout: 5 },
+      2,
+      { method: 'WriteComposite', params: { nodes: { a: 1 }, timeout: 5 } },
+    ],
+    [
+      'attributes',
+      { operation: 'WriteAttributes', path: '/3' },
+      1,
+      { pmin: 5 },
+      { method: 'WriteAttributes', params: { id: '/3', attributes: { pmin: 5 } } },
+    ],
     ['a timeout', { timeout: '100' }, battery, undefined, { method: 'Read', params: { id: '/3/0/9', timeout: 100 } }],
   ];
   for (const [name, settings, payload, value, expected] of table) {

@@ -39,7 +39,11 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
       instanceKeys: 'id',
       strict: false,
       failures: 'output',
+      keys: [],
+      answers: 'values',
+      oneByOne: false,
     },
+    2,
   ],
   ['lwm2m-device', device, { endpoint: 'simulated-device', host: '127.0.0.1', port: 5683, lifetime: 300, lwm2mVersion: '1.1' }],
 ];

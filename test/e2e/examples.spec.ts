@@ -1,0 +1,140 @@
+/** The examples of the commands: each comes through the Import dialog, is deployed, and its buttons are pressed. */
+import type { Browser } from 'playwright-core';
+import { freeUdpPort, startNodeRed } from '../support/node-red';
+import type { NodeRed } from '../support/node-red';
+import { Editor, openBrowser } from './editor';
+
+/** What is pressed, and what the badge of the command says then. */
+interface Step {
+  readonly button: string;
+  readonly command: string;
+  readonly result: RegExp;
+  /** What the answer in the debug sidebar has in it. */
+  readonly answer: RegExp;
+}
+
+const examples: Readonly<Record<string, readonly Step[]>> = {
+  '02-read': [
+    { button: 'Read battery', command: 'Battery level', result: /^CONTENT/, answer: /result: "CONTENT", value: \d+/ },
+    { button: 'Read everything', command: 'Device by name', result: /^CONTENT/, answer: /result: "CONTENT", value: object/ },
+    { button: 'Read by key', command: 'Battery by key', result: /^CONTENT/, answer: /result: "CONTENT", value: object/ },
+    { button: 'Read as IoT Hub text', command: 'Battery as text', result: /^CONTENT/, answer: /LwM2mSingleResource \[id=9/ },
+    { button: 'What is there?', command: 'List of objects', result: /^CONTENT/, answer: /value: array/ },
+  ],
+  '03-write': [
+    { button: 'Timezone: Europe/Vienna', command: 'Write timezone', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+    { button: 'UTC offset and timezone', command: 'Write both', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+    { button: 'Binary data', command: 'Write data', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+    { button: 'Read back', command: 'Read device', result: /^CONTENT/, answer: /value: object/ },
+    { button: 'Read data back', command: 'Read data', result: /^CONTENT/, answer: /value: object/ },
+  ],
+  '04-execute': [
+    { button: 'Reset error code', command: 'Execute reset', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+    { button: 'Trigger an update', command: 'Execute trigger', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+    { button: 'Not executable', command: 'Execute a value', result: /^BAD_REQUEST/, answer: /result: "BAD_REQUEST"/ },
+    { button: 'Reboot', command: 'Execute reboot', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+  ],
+  '05-observe': [
+    { button: 'Observe temperature', command: 'Observe', result: /^CONTENT/, answer: /value: -?[\d.]+/ },
+    { button: 'What is observed?', command: 'List observations', result: /^CONTENT/, answer: /value: array/ },
+    { button: 'Stop', command: 'Cancel', result: /^CONTENT/, answer: /value: 1/ },
+    { button: 'Stop all', command: 'Cancel all', result: /^CONTENT/, answer: /value: 0/ },
+  ],
+  '06-composite': [
+    { button: 'Read by path', command: 'Battery and server', result: /^CONTENT/, answer: /value: object/ },
+    { button: 'Read by key', command: 'Battery and temperature', result: /^CONTENT/, answer: /value: object/ },
+    { button: 'Write both', command: 'Timezone and period', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+    { button: 'One by one', command: 'Path by path', result: /^CONTENT/, answer: /value: object/ },
+  ],
+  '07-attributes': [
+    { button: 'Set pmin and pmax', command: 'Write attributes', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+    { button: 'Look at them', command: 'Discover', result: /^CONTENT/, answer: /value: array/ },
+    { button: 'Remove pmax', command: 'Remove attribute', result: /^CHANGED/, answer: /result: "CHANGED"/ },
+    { button: 'Observe temperature', command: 'Observe', result: /^CONTENT/, answer: /value: -?[\d.]+/ },
+  ],
+};
+
+/** A tab without a node of ours, so that the editor has something to start with. */
+const empty = [
+  { id: 'tab0', type: 'tab', label: 'Empty' },
+  { id: 'c0', type: 'comment', z: 'tab0', name: 'Nothing here', x: 100, y: 100, wires: [] },
+];
+
+describe('the examples of the commands', () => {
+  let browser: Browser | undefined;
+  before(async () => {
+    browser = await openBrowser();
+  });
+  after(async () => {
+    await browser?.close();
+  });
+
+  for (const [name, steps] of Object.entries(examples)) {
+    describe(name, () => {
+      let nodeRed: NodeRed | undefined;
+      let editor: Editor;
+      const id = (text: string): Promise<string> =>
+        editor.page.evaluate((wanted) => {
+          let found = '';
+          (window as any).RED.nodes.eachNode((node: { id: string; name: string }) => {
+            if (node.name === wanted) found = node.id;
+          });
+          return found;
+        }, text);
+
+      before(async () => {
+        nodeRed = await startNodeRed({ flow: empty });
+        editor = await Editor.open(browser!, { url: nodeRed.url, ready: 'c0' });
+      });
+      after(async () => {
+        await editor.close();
+        await nodeRed?.stop();
+      });
+      afterEach(async function () {
+        if (this.currentTest?.isFailed()) await editor.picture(`failed-${name}-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
+      });
+
+      it('is imported and deployed, and its device registers', async () => {
+        const { page } = editor;
+        await page.evaluate(() => (window as any).RED.actions.invoke('core:show-examples-import-dialog'));
+        const dialog = page.getByRole('dialog');
+        const entry = dialog.locator('.red-ui-treeList-label').filter({ hasText: '@node-red-lwm2m/server' }).last();
+        await entry.click();
+        await entry.press('ArrowRight');
+        await dialog.getByText(name).click();
+        await dialog.getByRole('button', { name: 'Import' }).click();
+        await dialog.waitFor({ state: 'hidden' });
+        // The port of the example may be taken on this machine.
+        const port = await freeUdpPort();
+        await page.evaluate((free) => {
+          const { RED } = window as any;
+          const change = (node: { type: string; port: number; changed: boolean; dirty: boolean }): void => {
+            if (node.type !== 'lwm2m-server' && node.type !== 'lwm2m-device') return;
+            node.port = free;
+            node.changed = true;
+          };
+          RED.nodes.eachConfig(change);
+          RED.nodes.eachNode(change);
+          RED.nodes.dirty(true);
+        }, port);
+        await editor.deploy();
+        const device = await id('Simulated device');
+        await page.evaluate((node) => {
+          const { RED } = window as any;
+          RED.workspaces.show(RED.nodes.node(node).z);
+        }, device);
+        await editor.badge(device, /^registered$/);
+        await editor.picture(name);
+      });
+
+      for (const { button, command, result, answer } of steps) {
+        it(`does what ${button} says`, async () => {
+          const messages = await editor.showDebug();
+          await editor.press(await id(button));
+          await editor.badge(await id(command), result);
+          await messages.filter({ hasText: answer }).last().waitFor({ state: 'attached' });
+        });
+      }
+    });
+  }
+});
