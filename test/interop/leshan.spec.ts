@@ -159,9 +159,83 @@ withPeer('Eclipse Leshan', 'leshan', startLeshan, (stage) => {
     const { world, endpoint } = stage();
     const { result, value, error } = await world.rpc(endpoint, 'Discover {"id":"/3/0"}');
     assert.equal(result, 'CONTENT', error);
-    const text = JSON.stringify(value);
-    assert.ok(text.includes('</3/0/9>'), text);
-    assert.ok(text.includes('</3/0/7>;dim=2'), text);
+    const links = new Map((value as { url: string; attributes: object }[]).map(({ url, attributes }) => [url, attributes]));
+    assert.deepEqual(links.get('/3/0/9'), {});
+    assert.deepEqual(links.get('/3/0/7'), { dim: 2 });
+    const all = await world.rpc(endpoint, 'DiscoverAll');
+    const [root, ...objects] = all.value as { url: string; attributes: Record<string, string> }[];
+    assert.equal(root?.url, '/');
+    assert.match(root.attributes['ct'] ?? '', /110/);
+    assert.ok(objects.some(({ url }) => url === '/3303/1'));
+  });
+
+  it('takes notification attributes, tells of them, and loses one again', async () => {
+    const { world, endpoint } = stage();
+    const attributes = async (): Promise<unknown> => {
+      const { value, error } = await world.rpc(endpoint, 'Discover {"id":"/3/0/9"}');
+      return (value as { attributes: object }[] | undefined)?.[0]?.attributes ?? error;
+    };
+    const written = await world.rpc(endpoint, 'WriteAttributes {"id":"/3/0/9","attributes":{"pmin":1,"gt":60.5}}');
+    assert.equal(written.result, 'CHANGED', written.error);
+    assert.deepEqual(await attributes(), { pmin: 1, gt: 60.5 });
+    const removed = await world.rpc(endpoint, 'WriteAttributes {"id":"/3/0/9","attributes":{"pmin":"","gt":null}}');
+    assert.equal(removed.result, 'CHANGED', removed.error);
+    assert.deepEqual(await attributes(), {});
+  });
+
+  it('is created an instance, of its choice and of ours, and deletes them', async () => {
+    const { world, endpoint } = stage();
+    for (const format of ['tlv', 'senml-json', 'senml-cbor']) {
+      const ours = await world.rpc(endpoint, { method: 'Create', params: { id: '/3303/7', value: { 5700: 1.5 }, format } });
+      assert.deepEqual([ours.result, ours.value], ['CREATED', '/3303/7'], `${format}: ${ours.error}`);
+      assert.equal((await world.rpc(endpoint, 'Delete {"id":"/3303/7"}')).result, 'DELETED');
+    }
+    const theirs = await world.rpc(endpoint, 'Create {"id":"/3303","value":{"5700":1.5}}');
+    assert.equal(theirs.result, 'CREATED', theirs.error);
+    assert.match(String(theirs.value), /^\/3303\/\d+$/);
+    assert.equal((await world.rpc(endpoint, { method: 'Delete', params: { id: theirs.value } })).result, 'DELETED');
+    assert.equal((await world.rpc(endpoint, { method: 'Read', params: { id: theirs.value } })).result, 'NOT_FOUND');
+  });
+
+  it('is read, written and observed in several paths at once, in both forms of SenML', async () => {
+    const { world, peer, endpoint } = stage();
+    for (const format of ['senml-json', 'senml-cbor']) {
+      const read = await world.rpc(endpoint, {
+        method: 'ReadComposite',
+        params: { ids: ['/3/0/0', '/3303/1', '/3/0/6', '/3303/9'], format },
+      });
+      assert.equal(read.result, 'CONTENT', `${format}: ${read.error}`);
+      assert.equal(read.value['/3/0/0'], 'Interop Works');
+      assert.equal(read.value['/3303/1']['5700'], -4.25);
+      assert.deepEqual(read.value['/3/0/6'], { 0: 1, 1: 5 });
+      assert.equal(read.value['/3303/9'], null);
+
+      let from = peer.events.seen.length;
+      const nodes = { '/3/0/14': `+0${format.length % 10}`, '/3442/0/120': format.length };
+      const written = await world.rpc(endpoint, { method: 'WriteComposite', params: { nodes, format } });
+      assert.equal(written.result, 'CHANGED', `${format}: ${written.error}`);
+      assert.equal((await peer.waitFor('written', '/3442/0/120', { from })).value, format.length);
+
+      const paths = { ids: ['/3/0/9', '/3303/0/5700'], format };
+      const start = await world.rpc(endpoint, { method: 'ObserveComposite', params: paths });
+      assert.equal(start.value?.['/3303/0/5700'], 21.5, `${format}: ${start.error}`);
+      from = world.events.seen.length;
+      const level = format === 'senml-json' ? 42 : 43;
+      peer.command(`set /3/0/9 ${level}`);
+      const event = await world.waitFor('notification', endpoint, { from });
+      assert.equal(event.topic, `${endpoint}/notification`);
+      assert.deepEqual(event.payload, { '/3/0/9': level, '/3303/0/5700': 21.5 });
+      const observed = await world.rpc(endpoint, 'ObserveReadAll');
+      assert.deepEqual(observed.value, [['/3/0/9', '/3303/0/5700']]);
+      const ended = await world.rpc(endpoint, 'ObserveCompositeCancel {"ids":["/3303/0/5700","/3/0/9"]}');
+      assert.equal(ended.value, 1, ended.error);
+    }
+    await world.rpc(endpoint, 'Observe {"id":"/3/0/9"}');
+    await world.rpc(endpoint, 'ObserveComposite {"ids":["/3/0/9","/3303/0/5700"]}');
+    assert.equal((await world.rpc(endpoint, 'ObserveCancelAll')).value, 2);
+    assert.deepEqual((await world.rpc(endpoint, 'ObserveReadAll')).value, []);
+    peer.command('set /3/0/9 100');
+    assert.equal((await world.rpc(endpoint, 'Read {"id":"/3/0/9"}')).value, 100);
   });
 
   it('is observed: changes arrive in order, and none after the observation is cancelled', async () => {
@@ -273,6 +347,11 @@ for (const format of ['tlv', 'senml-json', 'senml-cbor'] as const) {
         peer.command('set /3303/1/5700 -5.5');
         const event = await world.waitFor('notification', endpoint, { from: before });
         assert.equal(event.payload['5700'], -5.5);
+        const created = await world.rpc(endpoint, 'Create {"id":"/3303","value":{"5700":1.5}}');
+        assert.equal(created.result, 'CREATED', created.error);
+        const composite = await world.rpc(endpoint, 'ReadComposite {"ids":["/3/0/9","/3303/1/5700"]}');
+        if (format === 'tlv') assert.match(String(composite.error), /a composite needs SenML/);
+        else assert.deepEqual(composite.value, { '/3/0/9': 100, '/3303/1/5700': -5.5 }, composite.error);
       });
     },
   );

@@ -29,7 +29,23 @@ withPeer('A Wakaama fork', 'wakaama', start, (stage) => {
     const { world, endpoint } = stage();
     const { result, value, error } = await world.rpc(endpoint, 'Discover {"id":"/3303/0"}');
     assert.equal(result, 'CONTENT', error);
-    assert.ok(JSON.stringify(value).includes('</3303/0/5700>'), JSON.stringify(value));
+    assert.ok(
+      (value as { url: string }[]).some(({ url }) => url === '/3303/0/5700'),
+      JSON.stringify(value),
+    );
+  });
+
+  it('is not asked for composites, which LwM2M 1.0 does not have', async () => {
+    const { world, endpoint } = stage();
+    const { result, error } = await world.rpc(endpoint, 'ReadComposite {"ids":["/3/0/9","/3303/0/5700"]}');
+    assert.equal(result, 'BAD_REQUEST');
+    assert.match(String(error), /registered with LwM2M 1\.0, which has none/);
+  });
+
+  it('takes notification attributes', async () => {
+    const { world, endpoint } = stage();
+    const written = await world.rpc(endpoint, 'WriteAttributes {"id":"/3303/0/5700","attributes":{"pmin":1,"pmax":60}}');
+    assert.equal(written.result, 'CHANGED', written.error);
   });
 
   it('is written and gives it back', async () => {
