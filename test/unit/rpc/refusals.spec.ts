@@ -287,7 +287,7 @@ describe('malformed and impossible commands', () => {
   it('[RPC-059] are two hundred and more in this table', () => assert.ok(rows.length >= 200, String(rows.length)));
 
   for (const [at, [command, text, code = 'BAD_REQUEST']] of rows.entries()) {
-    const shown = (typeof command === 'string' ? command : String(JSON.stringify(command))).slice(0, 90);
+    const shown = (typeof command === 'string' ? command : JSON.stringify([command])).slice(0, 90);
     it(`[RPC-059] ${at + 1}: ${shown}`, async () => {
       const ground = createWorld();
       const peer = new ScriptedPeer(ground);
