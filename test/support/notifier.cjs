@@ -3,6 +3,7 @@
 // in all, each value one higher than the last of its device. workerData: port, devices, perSecond, seconds.
 const { createSocket } = require('node:dgram');
 const { performance } = require('node:perf_hooks');
+const { clearInterval, setInterval } = require('node:timers');
 const { parentPort, workerData } = require('node:worker_threads');
 const { generate, parse } = require('coap-packet');
 
