@@ -1,0 +1,60 @@
+import { createPublicKey, diffieHellman, generateKeyPair, type KeyObject } from 'node:crypto';
+import { AlertDescription, Group, type GroupId } from '../constants';
+import { HandshakeError } from '../errors';
+
+/** An ephemeral key pair; `point` is the public half as it goes over the wire. */
+export interface EphemeralKey {
+  readonly group: GroupId;
+  readonly point: Buffer;
+  readonly privateKey: KeyObject;
+}
+
+/** Makes a key pair in the thread pool. Rejects with the error of node:crypto. */
+export function generateEphemeral(group: GroupId): Promise<EphemeralKey> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, publicKey: KeyObject, privateKey: KeyObject): void => {
+      if (error) reject(error);
+      else resolve({ group, point: pointOf(group, publicKey), privateKey });
+    };
+    if (group === Group.X25519) generateKeyPair('x25519', {}, done);
+    else generateKeyPair('ec', { namedCurve: 'P-256' }, done);
+  });
+}
+
+function pointOf(group: GroupId, publicKey: KeyObject): Buffer {
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  const first = Buffer.from(x, 'base64url');
+  return group === Group.X25519 ? first : Buffer.concat([Buffer.from([4]), first, Buffer.from(y, 'base64url')]);
+}
+
+/**
+ * The shared secret with the peer's point (RFC 8422 5.10, 5.11). Throws `HandshakeError` (illegal_parameter) on a point of
+ * the wrong form, off the curve or of low order.
+ */
+export function agree(own: EphemeralKey, peerPoint: Buffer): Buffer {
+  const shared = derive(own, peerPoint);
+  if (!shared || shared.every((byte) => byte === 0)) {
+    throw new HandshakeError(AlertDescription.ILLEGAL_PARAMETER, 'the public key is not a point of the curve');
+  }
+  return shared;
+}
+
+function derive(own: EphemeralKey, point: Buffer): Buffer | undefined {
+  const jwk = own.group === Group.X25519 ? montgomery(point) : weierstrass(point);
+  if (!jwk) return undefined;
+  try {
+    return diffieHellman({ privateKey: own.privateKey, publicKey: createPublicKey({ key: jwk, format: 'jwk' }) });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Uncompressed points only (RFC 8422 5.1.2). */
+function weierstrass(point: Buffer): { kty: string; crv: string; x: string; y: string } | undefined {
+  if (point.length !== 65 || point[0] !== 4) return undefined;
+  return { kty: 'EC', crv: 'P-256', x: point.toString('base64url', 1, 33), y: point.toString('base64url', 33, 65) };
+}
+
+function montgomery(point: Buffer): { kty: string; crv: string; x: string } | undefined {
+  return point.length === 32 ? { kty: 'OKP', crv: 'X25519', x: point.toString('base64url') } : undefined;
+}

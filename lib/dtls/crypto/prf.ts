@@ -1,0 +1,63 @@
+import { createHash, createHmac } from 'node:crypto';
+
+/** PRF of TLS 1.2 with P_SHA256 (RFC 5246 5). */
+export function prf(secret: Uint8Array, label: string, seed: Uint8Array, length: number): Buffer {
+  const labelled = Buffer.concat([Buffer.from(label, 'latin1'), seed]);
+  const blocks: Buffer[] = [];
+  let a: Buffer = labelled;
+  for (let made = 0; made < length; made += 32) {
+    a = createHmac('sha256', secret).update(a).digest();
+    blocks.push(createHmac('sha256', secret).update(a).update(labelled).digest());
+  }
+  return Buffer.concat(blocks).subarray(0, length);
+}
+
+export function sha256(parts: readonly Uint8Array[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+/** The premaster secret of plain PSK (`shared` undefined, RFC 4279 2) and of ECDHE_PSK (RFC 5489 2). */
+export function pskPremaster(psk: Uint8Array, shared?: Uint8Array): Buffer {
+  const other = shared ?? Buffer.alloc(psk.length);
+  const out = Buffer.alloc(4 + other.length + psk.length);
+  out.writeUInt16BE(other.length, 0);
+  out.set(other, 2);
+  out.writeUInt16BE(psk.length, 2 + other.length);
+  out.set(psk, 4 + other.length);
+  return out;
+}
+
+/** RFC 5246 8.1, or RFC 7627 4 where a session hash is given. */
+export function masterSecret(
+  premaster: Uint8Array,
+  from: { readonly sessionHash: Uint8Array } | { readonly clientRandom: Uint8Array; readonly serverRandom: Uint8Array },
+): Buffer {
+  if ('sessionHash' in from) return prf(premaster, 'extended master secret', from.sessionHash, 48);
+  return prf(premaster, 'master secret', Buffer.concat([from.clientRandom, from.serverRandom]), 48);
+}
+
+/** Key and salt of the records of one side. */
+export interface WriteKeys {
+  readonly key: Buffer;
+  readonly salt: Buffer;
+}
+
+/** The key block of an AEAD suite with 16-byte keys and 4-byte salts (RFC 5246 6.3, RFC 6655 3). */
+export function aeadKeys(
+  master: Uint8Array,
+  clientRandom: Uint8Array,
+  serverRandom: Uint8Array,
+): { readonly client: WriteKeys; readonly server: WriteKeys } {
+  const block = prf(master, 'key expansion', Buffer.concat([serverRandom, clientRandom]), 40);
+  return {
+    client: { key: block.subarray(0, 16), salt: block.subarray(32, 36) },
+    server: { key: block.subarray(16, 32), salt: block.subarray(36, 40) },
+  };
+}
+
+/** `verify_data` of a Finished message (RFC 5246 7.4.9). */
+export function verifyData(master: Uint8Array, side: 'client' | 'server', transcriptHash: Uint8Array): Buffer {
+  return prf(master, `${side} finished`, transcriptHash, 12);
+}

@@ -1,0 +1,154 @@
+import type { Identity, Peer } from '../transport/types';
+import type { EphemeralKey } from './crypto/ecdh';
+import type { GroupId } from './constants';
+
+/** Where pre-shared keys come from; upper floors implement it. */
+export interface KeyStore {
+  /**
+   * The key of this identity (any bytes), undefined when there is none. May take its time; a rejection counts as none and is
+   * reported as an error.
+   */
+  psk(identity: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+}
+
+/** Work the core cannot do on the spot: look-ups and public-key operations. Answered by `DtlsCore.done` under the same number. */
+export type DtlsJob =
+  | { readonly kind: 'psk'; readonly identity: Buffer }
+  | { readonly kind: 'generate'; readonly group: GroupId }
+  | { readonly kind: 'agree'; readonly own: EphemeralKey; readonly point: Buffer };
+
+export type DtlsJobResult =
+  | { readonly kind: 'psk'; readonly key: Uint8Array | undefined }
+  | { readonly kind: 'generate'; readonly key: EphemeralKey }
+  | { readonly kind: 'agree'; readonly shared: Uint8Array }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** Why there is no session. */
+export type HandshakeFailure =
+  | 'unknown-identity'
+  | 'wrong-key'
+  | 'no-common-suite'
+  | 'no-common-group'
+  | 'protocol-version'
+  | 'bad-message'
+  | 'refused-by-peer'
+  | 'timeout'
+  | 'replaced'
+  | 'no-room'
+  | 'cancelled'
+  | 'internal';
+
+/** Why a session is no more. */
+export type SessionEnd = 'closed-by-peer' | 'alert' | 'closed' | 'replaced' | 'evicted' | 'exhausted';
+
+/** What became of handshakes and sessions; plain data. */
+export type DtlsReport =
+  | {
+      readonly kind: 'established';
+      readonly peer: Peer;
+      readonly suite: string;
+      readonly role: 'client' | 'server';
+      /** What `connect` returned; undefined where the peer began. */
+      readonly attempt: number | undefined;
+      /** Whether the peer is found by a connection ID of ours. */
+      readonly cid: boolean;
+      readonly extendedMasterSecret: boolean;
+    }
+  /** The same principal has a new session; what belonged to `from` belongs to `to`. */
+  | { readonly kind: 'rebind'; readonly from: Peer; readonly to: Peer }
+  /** The session is heard from another address now. */
+  | { readonly kind: 'moved'; readonly peer: Peer; readonly address: string; readonly port: number }
+  /** `replaced` comes without a `rebind` when the new session is another principal's. */
+  | { readonly kind: 'ended'; readonly peer: Peer; readonly reason: SessionEnd; readonly detail: string }
+  | {
+      readonly kind: 'failed';
+      readonly attempt: number | undefined;
+      readonly address: string;
+      readonly port: number;
+      readonly reason: HandshakeFailure;
+      readonly detail: string;
+      /** The identity the peer claimed, as `Identity.name` would have it. Proves nothing. */
+      readonly identity?: string | undefined;
+      /** Failures not reported before this one, because there were too many. */
+      readonly suppressed: number;
+    };
+
+/** Where the core's effects go. None of these may call the core back, except `work`, whose job may be done at once. */
+export interface DtlsSink {
+  /** A datagram for the wire. */
+  send(data: Buffer, route: Peer): void;
+  /** Application data of a session. */
+  receive(data: Buffer, peer: Peer): void;
+  report(report: DtlsReport): void;
+  work(id: number, job: DtlsJob): void;
+  /** A session is to be kept under this key before more than `reserved` numbers are used, or is no more. See `SessionStore`. */
+  persist?(change: SessionChange): void;
+  /** A line of an NSS key log; only where secrets are wanted in a file. */
+  keyLog?(line: string): void;
+}
+
+/** All that makes a session, secrets included. What is kept of it is sealed by whoever keeps it. */
+export interface SessionState {
+  readonly key: string;
+  readonly role: 'client' | 'server';
+  readonly suite: number;
+  readonly writeKey: Buffer;
+  readonly writeSalt: Buffer;
+  readonly readKey: Buffer;
+  readonly readSalt: Buffer;
+  readonly peerCid: Buffer;
+  readonly ownCid: Buffer;
+  /** The first number never used, in a state taken once sending has stopped; else the first number not reserved. */
+  readonly sendSeq: number;
+  readonly window: readonly [newest: number, low: number, high: number];
+  readonly address: string;
+  readonly port: number;
+  readonly identity: Identity;
+}
+
+export type SessionChange =
+  { readonly kind: 'save'; readonly key: string; readonly reserved: number } | { readonly kind: 'remove'; readonly key: string };
+
+/**
+ * Where sessions outlast the process; upper floors implement it, seal what they write, and forget before they hand out.
+ * A session may be used again only if it was written after its last record was sent and received.
+ */
+export interface SessionStore {
+  /** Removes all that was kept and returns it, if it was all written after sending had stopped; else an empty list. */
+  takeAll(): Promise<readonly Buffer[]>;
+  /** Keeps the state of a session under its key, at the latest when the promise is fulfilled. */
+  save(key: string, state: Buffer): Promise<void>;
+  remove(key: string): void;
+  /** Writes final states and the mark that they are final, before it returns: sending has stopped. */
+  finish(states: ReadonlyMap<string, Buffer>): void;
+}
+
+export interface DtlsCounters {
+  datagrams: number;
+  records: number;
+  malformedDatagrams: number;
+  malformedHellos: number;
+  fragmentedHellos: number;
+  helloVerifyRequests: number;
+  wrongCookies: number;
+  spentHellos: number;
+  rateLimited: number;
+  handshakesStarted: number;
+  handshakesCompleted: number;
+  handshakesFailed: number;
+  handshakesDisplaced: number;
+  unknownCids: number;
+  unknownPeers: number;
+  plaintextIgnored: number;
+  replayedRecords: number;
+  forgedRecords: number;
+  quietRecords: number;
+  malformedRecords: number;
+  reassemblyRefused: number;
+  retransmissions: number;
+  moves: number;
+  sendsRefused: number;
+  sessionsEvicted: number;
+  reportsSuppressed: number;
+  internalErrors: number;
+}
