@@ -5,7 +5,8 @@ import { CIPHER_SUITES, ContentType, HandshakeType, type CipherSuite } from './c
 import { Cookies } from './cookie';
 import { newCounters } from './counters';
 import { ClientHandshake, type PskCredentials } from './handshake/client';
-import type { Failure, Handshake, HandshakeHost } from './handshake/handshake';
+import type { Handshake } from './handshake/handshake';
+import type { Failure, HandshakeHost } from './handshake/types';
 import { ServerHandshake } from './handshake/server';
 import { chooseFor, screenHello } from './hello';
 import { completeLimits, RateLimit, sourceOf, type DtlsLimits } from './limits';

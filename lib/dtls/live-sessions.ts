@@ -1,7 +1,7 @@
 import type { Peer, Transport } from '../transport/types';
 import { AlertDescription, AlertLevel, alertText, ContentType, HandshakeType, MAX_SEQUENCE } from './constants';
 import { writeFlight } from './handshake/flight';
-import type { Established } from './handshake/handshake';
+import type { Established } from './handshake/types';
 import { readAlert, readFragments } from './handshake/messages';
 import type { DtlsLimits } from './limits';
 import type { RawRecord } from './record/codec';

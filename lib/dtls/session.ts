@@ -1,6 +1,6 @@
 import type { Identity, Peer, Transport } from '../transport/types';
 import { suiteById } from './constants';
-import type { LastFlight } from './handshake/handshake';
+import type { LastFlight } from './handshake/types';
 import { SecureLink } from './record/link';
 import type { SessionState } from './types';
 
@@ -21,7 +21,8 @@ export class Session implements Peer {
   readonly role: 'client' | 'server';
   readonly identity: Identity;
   readonly transport: Transport;
-  readonly link: SecureLink;
+  /** Private, so that no log of a peer shows its keys. */
+  readonly #link: SecureLink;
   /** Where it was last proven to be. */
   route: Peer;
   lastFlight: LastFlight | undefined;
@@ -39,10 +40,14 @@ export class Session implements Peer {
     this.role = options.role;
     this.identity = options.identity;
     this.transport = options.transport;
-    this.link = options.link;
+    this.#link = options.link;
     this.route = options.route;
     this.lastFlight = options.lastFlight;
     this.lastActive = options.now;
+  }
+
+  get link(): SecureLink {
+    return this.#link;
   }
 
   get address(): string {

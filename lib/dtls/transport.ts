@@ -109,6 +109,7 @@ export class DtlsTransport implements Transport, TransportSink {
   /** A handshake as client; resolves with the peer, rejects with `ConnectError`. */
   connect(route: Peer, psk: PskCredentials): Promise<Peer> {
     return new Promise((resolve, reject) => {
+      if (this.#closed) reject(new ConnectError('cancelled', 'the transport is closed'));
       this.#enter((now) => {
         const id = this.#core.connect(route, psk, now);
         this.#attempts.set(id, { resolve, reject });

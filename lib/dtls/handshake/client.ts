@@ -5,7 +5,8 @@ import { pskPremaster } from '../crypto/prf';
 import { HandshakeError } from '../errors';
 import type { DtlsJobResult } from '../types';
 import { readConnectionId, readExtendedMasterSecret, readRenegotiationInfo, writeGroups } from './extensions';
-import { Handshake, type HandshakeHost } from './handshake';
+import { Handshake } from './handshake';
+import type { HandshakeHost } from './types';
 import { pskIdentity } from './identity';
 import {
   readHelloVerifyRequest,
@@ -78,10 +79,10 @@ export class ClientHandshake extends Handshake {
     };
     // The transcript begins anew: the hello without the cookie and the request for it are no part of it.
     this.transcript = [];
-    this.steps = [];
-    this.nextSend = messageSeq;
+    this.outgoing.steps = [];
+    this.outgoing.nextMessage = messageSeq;
     this.say(HandshakeType.CLIENT_HELLO, writeClientHello(hello));
-    this.transmit(now, true);
+    this.transmit(now);
   }
 
   /** A HelloVerifyRequest stands outside of the order: its sender keeps no state. */
@@ -176,7 +177,7 @@ export class ClientHandshake extends Handshake {
     const suite = this.#suite;
     if (!hello || !suite) return;
     const { identity, key } = this.#psk;
-    this.steps = [];
+    this.outgoing.steps = [];
     this.say(HandshakeType.CLIENT_KEY_EXCHANGE, writePskClientKeyExchange({ identity: Buffer.from(identity), point: this.#ownPoint }));
     this.makeLink({
       suite,
@@ -187,10 +188,10 @@ export class ClientHandshake extends Handshake {
       ownCid: this.#peerCid === undefined ? Buffer.alloc(0) : this.ownCid,
       peerCid: this.#peerCid ?? Buffer.alloc(0),
     });
-    this.steps.push({ kind: 'change-cipher-spec' });
+    this.outgoing.steps.push({ kind: 'change-cipher-spec' });
     this.say(HandshakeType.FINISHED, this.verifyData('client'), 1);
     this.awaitFinished();
-    this.transmit(now, true);
+    this.transmit(now);
   }
 
   protected finished(now: number): void {

@@ -4,54 +4,13 @@ import type { Identity, Peer } from '../../transport/types';
 import { AlertDescription, AlertLevel, alertText, ContentType, HandshakeType, type CipherSuite } from '../constants';
 import { aeadKeys, masterSecret, sha256, verifyData } from '../crypto/prf';
 import { alertFor, DecodeError, HandshakeError } from '../errors';
-import type { DtlsLimits } from '../limits';
 import { plainRecord, type RawRecord } from '../record/codec';
 import { EPOCH, SecureLink } from '../record/link';
-import type { DtlsCounters, DtlsJob, DtlsJobResult, HandshakeFailure } from '../types';
-import { writeFlight, type FlightStep } from './flight';
+import type { DtlsJob, DtlsJobResult, HandshakeFailure } from '../types';
 import { readAlert, readFragments, wholeMessage, type Fragment } from './messages';
-import { Reassembly, type ReassemblyBudget, type WholeMessage } from './reassembly';
-
-/** What a handshake asks of the core it runs in. */
-export interface HandshakeHost {
-  readonly limits: DtlsLimits;
-  readonly counters: DtlsCounters;
-  readonly suites: readonly CipherSuite[];
-  readonly budget: ReassemblyBudget;
-  randomBytes(count: number): Buffer;
-  send(data: Buffer, route: Peer): void;
-  /** Answered by `jobDone`, perhaps within the call. */
-  work(handshake: Handshake, job: DtlsJob): void;
-  /** When `advance` is next needed. */
-  schedule(handshake: Handshake, at: number): void;
-  /** Both sides have proven the key. False when there is no room for the session. */
-  established(handshake: Handshake, made: Established, now: number): boolean;
-  failed(handshake: Handshake, failure: Failure, now: number): void;
-  keyLog(clientRandom: Buffer, master: Buffer): void;
-}
-
-/** A session as the handshake hands it over. */
-export interface Established {
-  readonly role: 'client' | 'server';
-  readonly suite: CipherSuite;
-  readonly link: SecureLink;
-  readonly identity: Identity;
-  readonly clientRandom: Buffer;
-  readonly extendedMasterSecret: boolean;
-  /** The server's last flight, which a client that missed it asks for by repeating its own. */
-  readonly lastFlight: LastFlight | undefined;
-}
-
-export interface LastFlight {
-  readonly steps: readonly FlightStep[];
-  plainSeq: number;
-  sent: number;
-}
-
-export interface Failure {
-  readonly reason: HandshakeFailure;
-  readonly detail: string;
-}
+import { Outgoing } from './outgoing';
+import { Reassembly, type WholeMessage } from './reassembly';
+import type { Established, Failure, HandshakeHost, LastFlight } from './types';
 
 interface KeyMaterial {
   readonly suite: CipherSuite;
@@ -78,26 +37,19 @@ export abstract class Handshake {
   /** Our connection ID, empty when we want none. */
   ownCid: Buffer = Buffer.alloc(0);
   protected readonly host: HandshakeHost;
-  protected plainSeq = 0;
-  protected nextSend = 0;
+  protected readonly outgoing: Outgoing;
   protected link: SecureLink | undefined;
   protected master: Buffer = Buffer.alloc(0);
   /** A job is under way: messages wait. */
   protected busy = false;
   /** Only Finished is still to come; `link` is there. */
   protected awaitsFinished = false;
-  /** The peer may repeat what it sent; a flight of ours is on its way. */
-  protected steps: FlightStep[] = [];
   protected transcript: Buffer[] = [];
   protected reassembly: Reassembly;
   readonly #early: RawRecord[] = [];
   #ended = false;
   #peerChanged = false;
   #finishedParts: Reassembly | undefined;
-  #flights = 0;
-  #lastSent = -Infinity;
-  #interval: number;
-  #retransmitAt = Infinity;
   #deadline: number;
   #unopened = false;
   #peerAlert: number | undefined;
@@ -108,7 +60,7 @@ export abstract class Handshake {
     this.host = host;
     this.route = route;
     this.startedAt = now;
-    this.#interval = host.limits.retransmit;
+    this.outgoing = new Outgoing({ limits: host.limits, send: (datagram, to) => host.send(datagram, to) });
     this.#deadline = now + host.limits.handshakeTimeout;
     this.reassembly = this.newReassembly(firstMessage);
   }
@@ -159,16 +111,15 @@ export abstract class Handshake {
       this.#expire(now);
       return;
     }
-    if (now >= this.#retransmitAt) {
-      this.#interval = Math.min(this.#interval * 2, this.host.limits.maxRetransmit);
-      this.transmit(now, false);
-    }
+    if (this.outgoing.due(this.route, this.link, now)) this.host.counters.retransmissions++;
     this.#reschedule();
   }
 
-  /** The peer repeats itself: so do we, unless we have just done so. */
+  /** The peer repeats itself. */
   repeat(now: number): void {
-    if (!this.busy && this.steps.length > 0 && now - this.#lastSent >= this.host.limits.retransmit / 4) this.transmit(now, false);
+    if (this.busy || !this.outgoing.repeat(this.route, this.link, now)) return;
+    this.host.counters.retransmissions++;
+    this.#reschedule();
   }
 
   /** Ends it without a word to the peer. */
@@ -181,7 +132,7 @@ export abstract class Handshake {
   /** Ends it with a fatal alert. */
   fail(description: number, reason: HandshakeFailure, detail: string, now: number): void {
     if (this.#ended) return;
-    this.host.send(plainRecord(ContentType.ALERT, this.plainSeq++, Buffer.from([AlertLevel.FATAL, description])), this.route);
+    this.host.send(plainRecord(ContentType.ALERT, this.outgoing.plainSeq++, Buffer.from([AlertLevel.FATAL, description])), this.route);
     this.drop({ reason, detail }, now);
   }
 
@@ -197,28 +148,12 @@ export abstract class Handshake {
 
   /** Adds a message of ours to the flight and the transcript. */
   protected say(type: number, body: Buffer, epoch: 0 | 1 = 0): void {
-    const messageSeq = this.nextSend++;
-    this.steps.push({ kind: 'message', type, messageSeq, body, epoch });
-    this.transcript.push(wholeMessage(type, messageSeq, body));
+    this.transcript.push(this.outgoing.add(type, body, epoch));
   }
 
-  /** Sends the flight; the first time with the time-out set anew. */
-  protected transmit(now: number, first: boolean): void {
-    if (first) {
-      this.#flights = 0;
-      this.#interval = this.host.limits.retransmit;
-    } else {
-      this.host.counters.retransmissions++;
-    }
-    if (this.#flights++ >= this.host.limits.maxFlights) {
-      this.#retransmitAt = Infinity;
-      return;
-    }
-    this.#lastSent = now;
-    this.#retransmitAt = now + this.#interval;
-    const writer = { plainSeq: this.plainSeq, link: this.link };
-    for (const datagram of writeFlight(this.steps, writer, this.host.limits.mtu)) this.host.send(datagram, this.route);
-    this.plainSeq = writer.plainSeq;
+  /** Sends the flight that has just been put together. */
+  protected transmit(now: number): void {
+    this.outgoing.first(this.route, this.link, now);
     this.#reschedule();
   }
 
@@ -255,7 +190,8 @@ export abstract class Handshake {
   }
 
   protected lastFlight(): LastFlight {
-    return { steps: this.steps, plainSeq: this.plainSeq, sent: 0 };
+    const { steps, plainSeq } = this.outgoing;
+    return { steps, plainSeq, sent: 0 };
   }
 
   #end(): void {
@@ -412,7 +348,7 @@ export abstract class Handshake {
   }
 
   #reschedule(): void {
-    if (!this.#ended) this.host.schedule(this, Math.min(this.#deadline, this.#retransmitAt));
+    if (!this.#ended) this.host.schedule(this, Math.min(this.#deadline, this.outgoing.retransmitAt));
   }
 }
 

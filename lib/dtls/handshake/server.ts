@@ -5,7 +5,8 @@ import { pskPremaster } from '../crypto/prf';
 import { HandshakeError } from '../errors';
 import { uint, vector } from '../bytes';
 import type { DtlsJobResult } from '../types';
-import { Handshake, type Failure, type HandshakeHost } from './handshake';
+import { Handshake } from './handshake';
+import type { Failure, HandshakeHost } from './types';
 import { pskIdentity } from './identity';
 import { readPskClientKeyExchange, wholeMessage, writePskServerKeyExchange, writeServerHello, type ClientHello } from './messages';
 import type { Choice } from './negotiate';
@@ -44,8 +45,8 @@ export class ServerHandshake extends Handshake {
   constructor(options: ServerHandshakeOptions) {
     super({ ...options, firstMessage: options.messageSeq + 1 });
     const { hello, helloBody, messageSeq, recordSeq, choice, ownCid, host } = options;
-    this.plainSeq = recordSeq;
-    this.nextSend = messageSeq;
+    this.outgoing.plainSeq = recordSeq;
+    this.outgoing.nextMessage = messageSeq;
     this.clientRandom = Buffer.from(hello.random);
     this.#choice = { ...choice, peerCid: choice.peerCid && Buffer.from(choice.peerCid) };
     this.#cidAnswered = ownCid !== undefined;
@@ -75,7 +76,7 @@ export class ServerHandshake extends Handshake {
     const ephemeral = this.#ephemeral;
     if (ephemeral) this.say(HandshakeType.SERVER_KEY_EXCHANGE, writePskServerKeyExchange({ hint: Buffer.alloc(0), ephemeral }));
     this.say(HandshakeType.SERVER_HELLO_DONE, Buffer.alloc(0));
-    this.transmit(now, true);
+    this.transmit(now);
   }
 
   #extensions(): Map<number, Buffer> {
@@ -137,9 +138,9 @@ export class ServerHandshake extends Handshake {
     const { link, claimed } = this;
     if (!link || !claimed) return;
     if (!this.#known) throw new HandshakeError(AlertDescription.DECRYPT_ERROR, 'the identity is unknown');
-    this.steps = [{ kind: 'change-cipher-spec' }];
+    this.outgoing.steps = [{ kind: 'change-cipher-spec' }];
     this.say(HandshakeType.FINISHED, this.verifyData('server'), 1);
-    this.transmit(now, true);
+    this.transmit(now);
     const { suite, extendedMasterSecret } = this.#choice;
     const made = {
       role: this.role,

@@ -1,0 +1,49 @@
+import type { Identity, Peer } from '../../transport/types';
+import type { CipherSuite } from '../constants';
+import type { DtlsLimits } from '../limits';
+import type { SecureLink } from '../record/link';
+import type { DtlsCounters, DtlsJob, HandshakeFailure } from '../types';
+import type { FlightStep } from './flight';
+import type { Handshake } from './handshake';
+import type { ReassemblyBudget } from './reassembly';
+
+/** What a handshake asks of the core it runs in. */
+export interface HandshakeHost {
+  readonly limits: DtlsLimits;
+  readonly counters: DtlsCounters;
+  readonly suites: readonly CipherSuite[];
+  readonly budget: ReassemblyBudget;
+  randomBytes(count: number): Buffer;
+  send(data: Buffer, route: Peer): void;
+  /** Answered by `jobDone`, perhaps within the call. */
+  work(handshake: Handshake, job: DtlsJob): void;
+  /** When `advance` is next needed. */
+  schedule(handshake: Handshake, at: number): void;
+  /** Both sides have proven the key. False when there is no room for the session. */
+  established(handshake: Handshake, made: Established, now: number): boolean;
+  failed(handshake: Handshake, failure: Failure, now: number): void;
+  keyLog(clientRandom: Buffer, master: Buffer): void;
+}
+
+/** A session as the handshake hands it over. */
+export interface Established {
+  readonly role: 'client' | 'server';
+  readonly suite: CipherSuite;
+  readonly link: SecureLink;
+  readonly identity: Identity;
+  readonly clientRandom: Buffer;
+  readonly extendedMasterSecret: boolean;
+  /** The server's last flight, which a client that missed it asks for by repeating its own. */
+  readonly lastFlight: LastFlight | undefined;
+}
+
+export interface LastFlight {
+  readonly steps: readonly FlightStep[];
+  plainSeq: number;
+  sent: number;
+}
+
+export interface Failure {
+  readonly reason: HandshakeFailure;
+  readonly detail: string;
+}

@@ -1,0 +1,226 @@
+/** A scripted DTLS client: it can send any message at any time, and knows what a right one would be. */
+import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { Peer } from '../../../lib/transport/types';
+import type { Random } from '../random';
+import { createRandom } from '../random';
+import { IDENTITY, KEY, type DtlsGround } from './ground';
+import * as wire from './wire';
+
+export interface ClientOptions {
+  readonly ground: DtlsGround;
+  readonly from?: Peer;
+  readonly suite?: keyof typeof wire.SUITES;
+  readonly identity?: Buffer;
+  readonly key?: Buffer;
+  /** The connection ID it wants to be sent; undefined: without the extension. */
+  readonly cid?: Buffer;
+  readonly ems?: boolean;
+  readonly group?: 23 | 29;
+  readonly seed?: number;
+  readonly extensions?: readonly (readonly [number, Buffer])[];
+}
+
+let ports = 20_000;
+
+export class ScriptedClient {
+  readonly random: Random;
+  readonly clientRandom: Buffer;
+  readonly options: ClientOptions;
+  readonly suite: { readonly id: number; readonly aead: wire.AeadName; readonly ecdhe: boolean };
+  from: Peer;
+  cookie: Buffer = Buffer.alloc(0);
+  /** Of records of epoch 0 and of epoch 1. */
+  plainSeq = 0;
+  seq = 0;
+  messageSeq = 0;
+  transcript: Buffer = Buffer.alloc(0);
+  hello: wire.ServerHelloFields | undefined;
+  /** The server's connection ID, when it has one. */
+  serverCid: Buffer = Buffer.alloc(0);
+  serverPoint: { group: number; point: Buffer } | undefined;
+  sawDone = false;
+  serverFinished: 'none' | 'right' | 'wrong' = 'none';
+  keys: wire.Keys | undefined;
+  master: Buffer = Buffer.alloc(0);
+  readonly alerts: { level: number; description: number; protected: boolean }[] = [];
+  readonly data: Buffer[] = [];
+  #pair: { privateKey: KeyObject; point: Buffer } | undefined;
+  #nextFromServer = 0;
+
+  constructor(options: ClientOptions) {
+    this.options = options;
+    this.random = createRandom(options.seed ?? ports);
+    this.clientRandom = this.random.bytes(32);
+    const suite = wire.SUITES[options.suite ?? 'PSK_CCM_8'];
+    if (!suite) throw new Error('no such suite');
+    this.suite = suite;
+    this.from = options.from ?? options.ground.route('198.51.100.1', (ports += 1));
+  }
+
+  get ground(): DtlsGround {
+    return this.options.ground;
+  }
+
+  /** Sends a datagram and takes in what comes back to it. */
+  send(...parts: Buffer[]): Buffer[] {
+    const answers = this.ground.receive(Buffer.concat(parts), this.from);
+    for (const answer of answers) this.take(answer);
+    return answers;
+  }
+
+  plain(type: number, body: Buffer, options: { seq?: number; version?: number; epoch?: number } = {}): Buffer {
+    const { seq = this.plainSeq++, epoch = 0 } = options;
+    return wire.record(type, epoch, seq, body, options);
+  }
+
+  fields(): wire.HelloFields {
+    const { cid, ems = true, group = 23, extensions = [] } = this.options;
+    return {
+      random: this.clientRandom,
+      cookie: this.cookie,
+      suites: [this.suite.id, 0x00ff],
+      extensions: [
+        ...(ems ? [[23, Buffer.alloc(0)] as const] : []),
+        ...(this.suite.ecdhe ? [[10, wire.lengthed(2, wire.num(group, 2))] as const, [11, Buffer.from([1, 0])] as const] : []),
+        ...(cid ? [[54, wire.lengthed(1, cid)] as const] : []),
+        ...extensions,
+      ],
+    };
+  }
+
+  helloRecord(change: Partial<wire.HelloFields> = {}, messageSeq = this.cookie.length > 0 ? 1 : 0): Buffer {
+    const body = wire.clientHello({ ...this.fields(), ...change });
+    const message = wire.handshake(1, messageSeq, body);
+    this.transcript = message;
+    this.messageSeq = messageSeq + 1;
+    this.#nextFromServer = messageSeq;
+    return this.plain(wire.HANDSHAKE, message);
+  }
+
+  /** Both hellos; afterwards the server has said all of its flight, if it is willing. */
+  greet(): this {
+    this.send(this.helloRecord());
+    this.send(this.helloRecord());
+    return this;
+  }
+
+  #ownPair(): { privateKey: KeyObject; point: Buffer } {
+    if (this.#pair) return this.#pair;
+    const x25519 = this.serverPoint?.group === 29;
+    const { privateKey, publicKey } = x25519 ? generateKeyPairSync('x25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+    const first = Buffer.from(x, 'base64url');
+    const point = x25519 ? first : Buffer.concat([Buffer.from([4]), first, Buffer.from(y, 'base64url')]);
+    return (this.#pair = { privateKey, point });
+  }
+
+  #shared(): Buffer | undefined {
+    if (!this.serverPoint) return undefined;
+    const { point, group } = this.serverPoint;
+    const jwk =
+      group === 29
+        ? { kty: 'OKP', crv: 'X25519', x: point.toString('base64url') }
+        : { kty: 'EC', crv: 'P-256', x: point.toString('base64url', 1, 33), y: point.toString('base64url', 33, 65) };
+    return diffieHellman({ privateKey: this.#ownPair().privateKey, publicKey: createPublicKey({ key: jwk, format: 'jwk' } as never) });
+  }
+
+  /** ClientKeyExchange, the first time with the keys that follow from it. */
+  keyExchange(change: { body?: Buffer; messageSeq?: number } = {}): Buffer {
+    const identity = this.options.identity ?? IDENTITY;
+    const point = this.serverPoint ? [wire.lengthed(1, this.#ownPair().point)] : [];
+    const body = change.body ?? Buffer.concat([wire.lengthed(2, identity), ...point]);
+    const messageSeq = change.messageSeq ?? 2;
+    const message = wire.handshake(16, messageSeq, body);
+    if (!this.keys && this.hello) {
+      this.transcript = Buffer.concat([this.transcript, message]);
+      const premaster = wire.premasterOf(this.options.key ?? KEY, this.#shared());
+      const sessionHash = this.hello.extensions.has(23) ? wire.sha256(this.transcript) : undefined;
+      this.master = wire.masterOf(premaster, this.clientRandom, this.hello.random, sessionHash);
+      this.keys = wire.keysOf(this.master, this.clientRandom, this.hello.random);
+    }
+    return this.plain(wire.HANDSHAKE, message);
+  }
+
+  ccs(): Buffer {
+    return this.plain(wire.CCS, Buffer.from([1]));
+  }
+
+  get writeSide(): wire.Side {
+    const zero = Buffer.alloc(16);
+    return { aead: this.suite.aead, key: this.keys?.clientKey ?? zero, iv: this.keys?.clientIv ?? zero.subarray(0, 4) };
+  }
+
+  get readSide(): wire.Side {
+    const zero = Buffer.alloc(16);
+    return { aead: this.suite.aead, key: this.keys?.serverKey ?? zero, iv: this.keys?.serverIv ?? zero.subarray(0, 4) };
+  }
+
+  /** A protected record under the next number, or another. */
+  secure(
+    type: number,
+    body: Buffer,
+    options: { seq?: number; cid?: Buffer; padding?: number; epoch?: number; explicit?: Buffer } = {},
+  ): Buffer {
+    const { seq = this.seq++, cid = this.serverCid } = options;
+    return wire.protect(this.writeSide, type, seq, body, { ...options, cid });
+  }
+
+  finishedMessage(messageSeq = 3): Buffer {
+    return wire.handshake(20, messageSeq, wire.prf(this.master, 'client finished', wire.sha256(this.transcript), 12));
+  }
+
+  finished(options: { seq?: number } = {}): Buffer {
+    return this.secure(wire.HANDSHAKE, this.finishedMessage(), options);
+  }
+
+  /** A whole handshake, as a well-behaved client does it. Throws when the server does not play its part. */
+  connect(): this {
+    this.greet();
+    this.send(this.keyExchange(), this.ccs(), this.finished());
+    if (this.serverFinished !== 'right') throw new Error(`the handshake did not complete: ${JSON.stringify(this.alerts)}`);
+    return this;
+  }
+
+  say(text: string | Buffer, options: { seq?: number; padding?: number } = {}): Buffer[] {
+    return this.send(this.secure(wire.DATA, Buffer.from(text), options));
+  }
+
+  /** Reads a datagram of the server. */
+  take(datagram: Buffer): void {
+    for (const record of wire.records(datagram, this.options.cid?.length ?? 0)) {
+      let { type, body } = { type: record.type, body: record.body };
+      if (record.epoch === 1) ({ type, data: body } = wire.unprotect(this.readSide, record));
+      if (type === wire.DATA) this.data.push(body);
+      if (type === wire.ALERT)
+        this.alerts.push({ level: body[0] as number, description: body[1] as number, protected: record.epoch === 1 });
+      if (type === wire.HANDSHAKE) for (const message of wire.messages(body)) this.#message(message);
+    }
+  }
+
+  #message(message: wire.WireMessage): void {
+    const { type, data, messageSeq } = message;
+    if (type === 3) {
+      this.cookie = Buffer.from(data.subarray(3, 3 + (data[2] as number)));
+      return;
+    }
+    if (messageSeq < this.#nextFromServer || data.length < message.length) return;
+    this.#nextFromServer = messageSeq + 1;
+    if (type === 2) {
+      this.hello = wire.parseServerHello(Buffer.from(data));
+      this.serverCid = this.hello.extensions.get(54)?.subarray(1) ?? Buffer.alloc(0);
+    }
+    if (type === 12 && this.suite.ecdhe) {
+      const hint = data.readUInt16BE(0);
+      const at = 2 + hint;
+      this.serverPoint = { group: data.readUInt16BE(at + 1), point: Buffer.from(data.subarray(at + 4, at + 4 + (data[at + 3] as number))) };
+    }
+    if (type === 14) this.sawDone = true;
+    if (type === 20) {
+      const own = this.finishedMessage();
+      const expected = wire.prf(this.master, 'server finished', wire.sha256(Buffer.concat([this.transcript, own])), 12);
+      this.serverFinished = expected.equals(data) ? 'right' : 'wrong';
+      return;
+    }
+    this.transcript = Buffer.concat([this.transcript, wire.handshake(type, messageSeq, data)]);
+  }
+}
