@@ -36,6 +36,10 @@ export interface LeshanOptions extends PeerOptions {
   readonly queueMode?: boolean;
   readonly bootstrap?: boolean;
   readonly psk?: { readonly identity: string; readonly key: string };
+  /** Length of the connection ID it asks for; by default it uses the server's and asks for none. */
+  readonly cid?: number;
+  /** Default those the library offers by itself. */
+  readonly cipherSuites?: readonly string[];
 }
 
 export interface WakaamaOptions extends PeerOptions {
@@ -81,6 +85,8 @@ export function startLeshan(options: LeshanOptions): Promise<Peer> {
     ...['--server', `${scheme}://127.0.0.1:${options.port}`, '--endpoint', options.endpoint],
     ...['--lifetime', String(options.lifetime ?? 300)],
     ...(options.psk ? ['--security', 'psk', '--identity', options.psk.identity, '--key', options.psk.key] : []),
+    ...(options.cid === undefined ? [] : ['--cid', String(options.cid)]),
+    ...(options.cipherSuites ? ['--cipher-suites', options.cipherSuites.join(',')] : []),
     ...(options.format ? ['--format', options.format] : []),
     ...(options.queueMode ? ['--queue-mode'] : []),
     ...(options.bootstrap ? ['--bootstrap'] : []),

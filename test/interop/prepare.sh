@@ -4,6 +4,9 @@
 #   wakaama  npm node-red-contrib-lwm2m 2.12.3, a Wakaama fork in C, compiled here needs python3, make, g++, the headers of Node.js
 #   sloppy   npm lwm2m-node-lib 1.4.0 and coap-node 0.2.5                          needs npm
 #   libcoap  its example client and server, Debian's libcoap3-bin                  needs apt-get and its rights, or them installed
+#   gnutls   Debian's gnutls-bin                                                   needs the same
+#   openssl  Debian's openssl                                                      needs the same
+#   pion     our small DTLS client on pion 3.1.15, built by Go                     needs go
 # Packages come through npm and mvn as they are configured on this machine. What is ready already stays. A peer that cannot be had is
 # named and its tests are skipped; the exit code is 0 all the same, unless --strict is given.
 set -uo pipefail
@@ -101,27 +104,49 @@ prepare_sloppy() {
   if npm_folder sloppy $packages; then done_with sloppy "$packages"; else skip sloppy 'npm could not install it'; fi
 }
 
-prepare_libcoap() {
-  have_libcoap || {
-    command -v apt-get >/dev/null || { skip libcoap 'there is no apt-get to install libcoap3-bin with'; return; }
+# debian NAME PACKAGE COMMAND...: installs the package when one of its commands is missing.
+debian() {
+  local name=$1 package=$2
+  shift 2
+  have "$@" || {
+    command -v apt-get >/dev/null || { skip "$name" "there is no apt-get to install $package with"; return; }
     SECONDS=0
     export DEBIAN_FRONTEND=noninteractive
     # What apt knows may be too old, or nothing.
-    quietly apt-get -qq install -y --no-install-recommends libcoap3-bin >/dev/null ||
-      { quietly apt-get -qq update && quietly apt-get -qq install -y --no-install-recommends libcoap3-bin; }
-    have_libcoap || { skip libcoap 'apt-get could not install libcoap3-bin'; return; }
-    echo "interop: libcoap is ready (${SECONDS} s)"
+    quietly apt-get -qq install -y --no-install-recommends "$package" >/dev/null ||
+      { quietly apt-get -qq update && quietly apt-get -qq install -y --no-install-recommends "$package"; }
+    have "$@" || { skip "$name" "apt-get could not install $package"; return; }
+    echo "interop: $name is ready (${SECONDS} s)"
   }
-  rm -f "$peers/libcoap.missing"
+  rm -f "$peers/$name.missing"
 }
-have_libcoap() {
-  command -v coap-client-notls >/dev/null && command -v coap-server-notls >/dev/null
+have() {
+  local program
+  for program in "$@"; do command -v "$program" >/dev/null || return 1; done
 }
 
-prepare_libcoap
+prepare_pion() {
+  local version
+  version=$(cd "$here/pion" && cat go.mod go.sum main.go | cksum)
+  ready pion "$version" && return
+  command -v go >/dev/null || { skip pion 'there is no go'; return; }
+  SECONDS=0
+  rm -rf "$peers/pion"
+  mkdir -p "$peers/pion"
+  if (cd "$here/pion" && quietly go build -trimpath -o "$peers/pion/pion-client" .); then
+    done_with pion "$version"
+  else
+    skip pion 'go could not build it'
+  fi
+}
+
+debian libcoap libcoap3-bin coap-client-notls coap-server-notls coap-client-openssl coap-client-gnutls
+debian gnutls gnutls-bin gnutls-cli
+debian openssl openssl openssl
+prepare_pion
 prepare_sloppy
 prepare_wakaama
 prepare_leshan
 
-[ "$missing" -eq 0 ] || echo "interop: $missing of 4 could not be had; their tests are skipped"
+[ "$missing" -eq 0 ] || echo "interop: $missing of 7 could not be had; their tests are skipped"
 if [ "$strict" = --strict ]; then exit "$missing"; fi

@@ -1,5 +1,10 @@
 package nodered.lwm2m.interop;
 
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import org.eclipse.californium.elements.config.Configuration;
+import org.eclipse.californium.scandium.config.DtlsConfig;
+import org.eclipse.californium.scandium.dtls.cipher.CipherSuite;
 import org.eclipse.leshan.client.LeshanClient;
 import org.eclipse.leshan.client.LeshanClientBuilder;
 import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
@@ -59,10 +64,24 @@ public final class Client {
             .setEncoder(Formats.encoder(options))
             .setDecoder(Formats.decoder(options))
             .setRegistrationEngineFactory(engine)
-            .setEndpointsProviders(
-                new CaliforniumClientEndpointsProvider.Builder(new CoapClientProtocolProvider(), new CoapsClientProtocolProvider())
-                    .build())
+            .setEndpointsProviders(endpoints(options).build())
             .build();
+    }
+
+    private static CaliforniumClientEndpointsProvider.Builder endpoints(Options options) {
+        CaliforniumClientEndpointsProvider.Builder endpoints =
+            new CaliforniumClientEndpointsProvider.Builder(new CoapClientProtocolProvider(), new CoapsClientProtocolProvider());
+        Configuration configuration = endpoints.createDefaultConfiguration();
+        if (options.cid != null) {
+            configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, options.cid);
+        }
+        if (options.cipherSuites != null) {
+            configuration.set(DtlsConfig.DTLS_RECOMMENDED_CIPHER_SUITES_ONLY, false);
+            configuration.set(
+                DtlsConfig.DTLS_CIPHER_SUITES,
+                Arrays.stream(options.cipherSuites.split(",")).map(CipherSuite::getTypeByName).collect(Collectors.toList()));
+        }
+        return endpoints.setConfiguration(configuration);
     }
 
     private static final class Reporter extends LwM2mClientObserverAdapter {

@@ -6,7 +6,7 @@ import org.eclipse.leshan.core.request.ContentFormat;
 final class Options {
     static final String USAGE =
         "--server coap://host:port --endpoint NAME [--lifetime SECONDS] [--security none|psk --identity ID --key HEX]"
-            + " [--queue-mode] [--bootstrap] [--format tlv|senml-json|senml-cbor] [--old-formats]";
+            + " [--cid LENGTH] [--cipher-suites A,B] [--queue-mode] [--bootstrap] [--format tlv|senml-json|senml-cbor] [--old-formats]";
 
     String server = "";
     String endpoint = "leshan";
@@ -14,6 +14,10 @@ final class Options {
     String identity = "";
     String key = "";
     long lifetime = 300;
+    /** Length of the connection ID it asks for; null: as the library does, which uses the server's and asks for none. */
+    Integer cid;
+    /** Names of the cipher suites it offers; null: what the library would. */
+    String cipherSuites;
     boolean queueMode;
     boolean bootstrap;
     /** Also speak the formats LwM2M used before it had registered numbers (1541 to 1543). */
@@ -57,6 +61,12 @@ final class Options {
                     break;
                 case "--key":
                     options.key = value;
+                    break;
+                case "--cid":
+                    options.cid = Integer.valueOf(value);
+                    break;
+                case "--cipher-suites":
+                    options.cipherSuites = value;
                     break;
                 case "--lifetime":
                     options.lifetime = Long.parseLong(value);

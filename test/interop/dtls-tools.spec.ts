@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { IDENTITY, KEY, openSecureGround, type SecureGround } from './secure-ground';
+import { skipWithout } from './suite';
+
+/** Nothing here takes longer unless it hangs, ms. */
+const LIMIT = 30_000;
+const hexKey = KEY.toString('hex');
+
+function missing(program: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
+  if (folders.some((folder) => existsSync(path.join(folder, program)))) return undefined;
+  return `there is no ${program}; test/interop/prepare.sh installs it`;
+}
+
+/** Runs a program, says `lines` once it has written something that matches `ready`, and ends its input when it has said `until`. */
+function talk(program: string, args: readonly string[], options: { say?: string; until?: RegExp; ready?: RegExp } = {}): Promise<string> {
+  const { say, until, ready } = options;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    let output = '';
+    let said = false;
+    const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT);
+    const look = (chunk: Buffer): void => {
+      output += chunk.toString('utf8');
+      if (say !== undefined && !said && (!ready || ready.test(output))) {
+        said = true;
+        child.stdin.write(say);
+      }
+      if (until?.test(output)) child.stdin.end();
+    };
+    child.stdin.on('error', () => undefined);
+    child.stdout.on('data', look);
+    child.stderr.on('data', look);
+    child.once('error', reject);
+    child.once('close', () => {
+      clearTimeout(timer);
+      resolve(output);
+    });
+    if (say === undefined) child.stdin.end();
+  });
+}
+
+describe('Foreign DTLS clients at our server', () => {
+  let ground: SecureGround;
+
+  afterEach(async () => {
+    await ground.close();
+    assert.deepEqual([ground.errors, ground.secure.counters.internalErrors], [[], 0]);
+  });
+
+  describe('openssl s_client', () => {
+    before(function () {
+      skipWithout(this, 'openssl', missing('openssl'));
+    });
+    beforeEach(async () => (ground = await openSecureGround({ echo: true, limits: { wrongKeyGrace: 200 } })));
+
+    const client = (cipher: string, key = hexKey, identity = IDENTITY): string[] => [
+      ...['s_client', '-dtls1_2', '-connect', `127.0.0.1:${ground.port}`, '-psk', key, '-psk_identity', identity],
+      ...['-cipher', `${cipher}:@SECLEVEL=0`],
+    ];
+
+    for (const [cipher, suite] of [
+      ['PSK-AES128-CCM8', 'TLS_PSK_WITH_AES_128_CCM_8'],
+      ['PSK-AES128-CCM', 'TLS_PSK_WITH_AES_128_CCM'],
+      ['PSK-AES128-GCM-SHA256', 'TLS_PSK_WITH_AES_128_GCM_SHA256'],
+    ] as const) {
+      it(`${cipher}: a line there and back`, async () => {
+        const output = await talk('openssl', client(cipher), {
+          say: 'there and back\n',
+          ready: /Verify return code|DONE|---\s*$/,
+          until: /there and back/,
+        });
+        assert.match(output, /there and back/);
+        const established = await ground.reports.waitFor(({ kind }) => kind === 'established', 'established');
+        assert.ok(established.kind === 'established');
+        assert.equal(established.suite, suite);
+      });
+    }
+
+    it('a wrong key and an unknown identity get the same alert', async () => {
+      for (const args of [client('PSK-AES128-CCM8', '00'), client('PSK-AES128-CCM8', hexKey, 'nobody')]) {
+        assert.match(await talk('openssl', args, { say: '' }), /alert decrypt error/);
+      }
+    });
+
+    it('no common suite is an alert at once', async () => {
+      assert.match(await talk('openssl', client('PSK-AES256-CCM8'), { say: '' }), /handshake failure/);
+    });
+  });
+
+  describe('gnutls-cli', () => {
+    before(function () {
+      skipWithout(this, 'gnutls-cli', missing('gnutls-cli'));
+    });
+    beforeEach(async () => (ground = await openSecureGround({ echo: true })));
+
+    for (const [cipher, suite] of [
+      ['AES-128-CCM-8', 'TLS_PSK_WITH_AES_128_CCM_8'],
+      ['AES-128-CCM', 'TLS_PSK_WITH_AES_128_CCM'],
+      ['AES-128-GCM', 'TLS_PSK_WITH_AES_128_GCM_SHA256'],
+    ] as const) {
+      for (const more of ['', ':%NO_SESSION_HASH']) {
+        it(`${cipher}${more}: a line there and back`, async () => {
+          const priority = `NORMAL:-KX-ALL:+PSK:-VERS-ALL:+VERS-DTLS1.2:-CIPHER-ALL:+${cipher}${more}`;
+          const args = [
+            '-u',
+            '-p',
+            String(ground.port),
+            '127.0.0.1',
+            '--pskusername',
+            IDENTITY,
+            '--pskkey',
+            hexKey,
+            '--priority',
+            priority,
+          ];
+          const output = await talk('gnutls-cli', args, { say: 'there and back\n', ready: /Simple Client Mode/, until: /there and back/ });
+          assert.match(output, /there and back/);
+          const established = await ground.reports.waitFor(({ kind }) => kind === 'established', 'established');
+          assert.ok(established.kind === 'established');
+          assert.deepEqual([established.suite, established.extendedMasterSecret], [suite, more === '']);
+        });
+      }
+    }
+  });
+
+  for (const program of ['coap-client-openssl', 'coap-client-gnutls']) {
+    describe(program, () => {
+      let folder: string | undefined;
+
+      before(async function () {
+        skipWithout(this, program, missing(program));
+        folder = await mkdtemp(path.join(tmpdir(), 'lwm2m-coaps-'));
+      });
+      after(async () => {
+        if (folder !== undefined) await rm(folder, { recursive: true });
+      });
+      beforeEach(async () => (ground = await openSecureGround()));
+
+      const uri = (where: string): string => `coaps://127.0.0.1:${ground.port}${where}`;
+      const client = (...args: string[]): Promise<string> => talk(program, ['-u', IDENTITY, '-k', KEY.toString(), ...args]);
+
+      it('GET', async () => {
+        assert.match(await client('-m', 'get', uri('/hello')), /hello/);
+        const established = await ground.reports.waitFor(({ kind }) => kind === 'established', 'established');
+        assert.equal(established.kind === 'established' && established.peer.identity.name, IDENTITY);
+      });
+
+      for (const block of [64, 1024]) {
+        it(`POST of 5 000 bytes there and back in blocks of ${block}`, async () => {
+          const [sent, got] = ['sent', 'got'].map((name) => path.join(folder ?? '', name)) as [string, string];
+          const body = randomBytes(5_000);
+          await writeFile(sent, body);
+          await client('-m', 'post', '-b', String(block), '-f', sent, '-o', got, uri('/echo'));
+          assert.ok(body.equals(await readFile(got)));
+        });
+      }
+    });
+  }
+});
