@@ -104,7 +104,7 @@ describe(`DTLS: ${FUZZ.count} spoiled datagrams, seed ${FUZZ.seed}`, () => {
       heap = liveHeap();
       for (let index = 0; index < FUZZ.count / 2; index += 1) {
         const datagram = spoil(random.pick(samples), samples, random);
-        const from = ground.route(`10.${index & 63}.0.${index & 7}`, 1_024 + (index % 5_000));
+        const from = ground.route(`10.0.0.${index & 7}`, 1_024 + (index % 1_000));
         const answers = ground.receive(datagram, from);
         const bytes = answers.reduce((sum, answer) => sum + answer.length, 0);
         assert.ok(bytes <= datagram.length, `${bytes} bytes for ${datagram.toString('hex')}`);
@@ -153,7 +153,7 @@ describe(`DTLS: ${FUZZ.count} spoiled datagrams, seed ${FUZZ.seed}`, () => {
           seed: FUZZ.seed + next,
           identity: Buffer.from('nobody'),
           key: Buffer.alloc(16),
-          from: ground.route('192.0.2.2', 1_024 + (next++ % 50_000)),
+          from: ground.route('192.0.2.2', 1_024 + (next++ % 2_000)),
         }).greet();
         const genuine = random.pick([
           () => client.secure(wire.DATA, random.bytes(random.int(60)), { seq: client.seq + random.int(100) }),

@@ -138,6 +138,16 @@ describe('DTLS: connection IDs (RFC 9146)', () => {
     assert.deepEqual(texts(ground), ['with it']);
   });
 
+  it('[DTLS-075] a Finished without the ID that was agreed on completes nothing', () => {
+    const ground = createDtlsGround();
+    const client = new ScriptedClient({ ground, cid: NONE }).greet();
+    client.send(client.keyExchange(), client.ccs());
+    client.send(client.secure(wire.HANDSHAKE, client.finishedMessage(), { cid: NONE }));
+    assert.equal(ground.core.sizes().sessions, 0);
+    client.send(client.finished());
+    assert.equal(client.serverFinished, 'right');
+  });
+
   it('[DTLS-075] one datagram may hold records of two sessions; each is judged by itself', () => {
     const keys = new Map([
       ['one', Buffer.alloc(16, 1)],

@@ -238,6 +238,19 @@ describe('DTLS: a handshake with a pre-shared key', () => {
     assert.equal(ground.sent.length, before);
   });
 
+  it('[DTLS-019] a result counts once', () => {
+    const ground = createDtlsGround({ holdJobs: true });
+    const client = new ScriptedClient({ ground }).greet();
+    client.send(client.keyExchange());
+    const [job] = ground.jobs.splice(0);
+    assert.ok(job);
+    ground.core.done(job.id, { kind: 'psk', key: KEY }, ground.now);
+    ground.core.done(job.id, { kind: 'psk', key: Buffer.alloc(16) }, ground.now);
+    ground.core.done(job.id, { kind: 'failed', error: new Error('late') }, ground.now);
+    client.send(client.ccs(), client.finished());
+    assert.equal(client.serverFinished, 'right');
+  });
+
   it('[DTLS-020] the key log has the random and the master secret, in the form of NSS', () => {
     const ground = createDtlsGround();
     const client = new ScriptedClient({ ground, key: KEY }).connect();

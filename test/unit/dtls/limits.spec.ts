@@ -131,6 +131,20 @@ describe('DTLS: limits', () => {
     assert.deepEqual(ground.core.sizes(), { sessions: 0, handshakes: 0, reassemblyBytes: 0 });
   });
 
+  it('[DTLS-124] one handshake keeps eight messages of the largest size at most', () => {
+    const ground = createDtlsGround({ limits: { maxMessage: 1_000, maxReassembly: 1_000_000_000 } });
+    const client = new ScriptedClient({ ground }).greet();
+    for (const length of [1_001, 16_777_215, 1_000]) {
+      for (let seq = 2; seq < 2_000; seq += 1) {
+        ground.receive(
+          client.plain(wire.HANDSHAKE, wire.handshake(16, seq, NONE, { offset: 5, data: Buffer.alloc(1), length })),
+          client.from,
+        );
+      }
+      assert.ok(ground.core.sizes().reassemblyBytes <= (length === 1_000 ? 8 * 1_200 : 0));
+    }
+  });
+
   it('[DTLS-125] failures are reported, but not without limit; what is left out is counted', () => {
     const ground = createDtlsGround({ limits: { reportRate: 5, sourceRate: 0, totalRate: 0 } });
     for (let index = 0; index < 50; index += 1) new ScriptedClient({ ground, suite: 'PSK_GCM' }).send(Buffer.alloc(0));
