@@ -18,7 +18,6 @@ export class SessionTable {
   readonly #byPrincipal = new Map<string, Session>();
   /** Who was last heard from an address, for news of the address; nothing is decided by it. */
   readonly #lastAt = new Map<string, Session>();
-  readonly #touched = new WeakMap<Session, number>();
 
   get size(): number {
     return this.#all.size;
@@ -60,7 +59,7 @@ export class SessionTable {
   /** Takes the place of whoever is there: the caller has dealt with them. */
   add(session: Session, now: number): void {
     this.#all.set(session.key, session);
-    this.#touched.set(session, now);
+    session.touchedAt = now;
     if (session.cidKey === '') this.#byRoute.set(session.route.key, session);
     else this.#byCid.set(session.cidKey, session);
     this.#byPrincipal.set(session.principal, session);
@@ -84,8 +83,8 @@ export class SessionTable {
 
   touch(session: Session, now: number): void {
     session.lastActive = now;
-    if (now - (this.#touched.get(session) ?? 0) < TOUCH) return;
-    this.#touched.set(session, now);
+    if (now - session.touchedAt < TOUCH) return;
+    session.touchedAt = now;
     this.#all.delete(session.key);
     this.#all.set(session.key, session);
   }

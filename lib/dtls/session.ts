@@ -27,6 +27,8 @@ export class Session implements Peer {
   route: Peer;
   lastFlight: LastFlight | undefined;
   lastActive: number;
+  /** When its place in the order of activity was last renewed; the table's own. */
+  touchedAt = 0;
   /** Bytes that may still go to an address it has not been heard from twice. */
   allowance = Infinity;
   /** Warnings sent in answer to attempts to renegotiate. */

@@ -48,7 +48,17 @@ export class SecureLink {
   #failuresUntil = -Infinity;
 
   constructor(options: LinkOptions) {
-    this.options = options;
+    const { suite, write, read, peerCid, ownCid } = options;
+    // Slices of the pool would keep 8 KiB of it alive for each session.
+    const own = compact([write.key, write.salt, read.key, read.salt, peerCid, ownCid]);
+    const [writeKey, writeSalt, readKey, readSalt, toPeer, toUs] = own as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
+    this.options = {
+      suite,
+      write: { key: writeKey, salt: writeSalt },
+      read: { key: readKey, salt: readSalt },
+      peerCid: toPeer,
+      ownCid: toUs,
+    };
   }
 
   /** Bytes a record is longer than what it carries. */
@@ -124,6 +134,18 @@ export class SecureLink {
     if (at < 0 || at > MAX_PLAINTEXT) return 'malformed';
     return { type: inner[at]!, data: inner.subarray(0, at), newest };
   }
+}
+
+/** Copies of all parts in one piece of memory of their own. */
+function compact(parts: readonly Buffer[]): Buffer[] {
+  const memory = Buffer.alloc(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  return parts.map((part) => {
+    const copy = memory.subarray(at, at + part.length);
+    copy.set(part);
+    at += part.length;
+    return copy;
+  });
 }
 
 /** `numbers` is epoch and sequence number. With a connection ID: RFC 9146 5.3, without: RFC 6347 4.1.2.1. */
