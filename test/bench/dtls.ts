@@ -136,7 +136,7 @@ async function main(): Promise<void> {
       seconds: { type: 'string', default: '5' },
       // The JVM needs it; ours gets the same.
       warmup: { type: 'string', default: '30' },
-      rounds: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '3' },
     },
     // Options of the other benchmarks do not matter here.
     strict: false,
