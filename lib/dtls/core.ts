@@ -1,5 +1,6 @@
 import { Deadlines } from '../transport/deadlines';
 import type { Random } from '../transport/random';
+import { Buckets, network } from '../transport/rates';
 import type { Core, Identity, Peer, Transport } from '../transport/types';
 import { CIPHER_SUITES, ContentType, HandshakeType, type CipherSuite } from './constants';
 import { Cookies } from './cookie';
@@ -9,7 +10,7 @@ import type { Handshake } from './handshake/handshake';
 import type { Failure, HandshakeHost } from './handshake/types';
 import { ServerHandshake } from './handshake/server';
 import { chooseFor, screenHello } from './hello';
-import { completeLimits, RateLimit, sourceOf, type DtlsLimits } from './limits';
+import { completeLimits, type DtlsLimits } from './limits';
 import { LiveSessions } from './live-sessions';
 import { readRecord, type RawRecord } from './record/codec';
 import { Session } from './session';
@@ -47,9 +48,9 @@ export class DtlsCore implements Core {
   readonly #handshakes = new Map<number, Handshake>();
   readonly #pending = new Map<string, Handshake>();
   readonly #deadlines = new Deadlines<Handshake>();
-  readonly #perSource: RateLimit;
-  readonly #inAll: RateLimit;
-  readonly #reports: RateLimit;
+  readonly #perSource: Buckets;
+  readonly #inAll: Buckets;
+  readonly #reports: Buckets;
   readonly #host: HandshakeHost;
   #suppressed = 0;
   #nextId = 1;
@@ -69,9 +70,9 @@ export class DtlsCore implements Core {
     this.#now = now;
     const randomBytes = (count: number): Buffer => Buffer.from(random.bytes(count));
     this.#cookies = new Cookies({ lifetime: this.limits.cookieLifetime, now, randomBytes });
-    this.#perSource = new RateLimit(this.limits.sourceRate, this.limits.sourceBurst);
-    this.#inAll = new RateLimit(this.limits.totalRate, this.limits.totalBurst);
-    this.#reports = new RateLimit(this.limits.reportRate, this.limits.reportRate);
+    this.#perSource = new Buckets(this.limits.sourceRate, this.limits.sourceBurst);
+    this.#inAll = new Buckets(this.limits.totalRate, this.limits.totalBurst);
+    this.#reports = new Buckets(this.limits.reportRate, this.limits.reportRate);
     this.#host = this.#makeHost(randomBytes);
     const { limits, counters } = this;
     const newKey = (): string => `dtls|${randomBytes(8).toString('hex')}`;
@@ -233,7 +234,7 @@ export class DtlsCore implements Core {
       this.counters.spentHellos++;
       return;
     }
-    if (!this.#perSource.take(sourceOf(route.address), now) || !this.#inAll.take('', now)) {
+    if (!this.#perSource.take(network(route.address), now) || !this.#inAll.take('', now)) {
       this.counters.rateLimited++;
       return;
     }

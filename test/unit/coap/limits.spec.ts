@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Code } from '../../../lib/coap/codes';
 import { textOption, uintOption } from '../../../lib/coap/options';
 import { completeParams, DEFAULT_PARAMS } from '../../../lib/coap/params';
-import { Buckets, network } from '../../../lib/coap/rates';
+import { Buckets, network } from '../../../lib/transport/rates';
 import type { IncomingRequest, ResponseSpec } from '../../../lib/coap/types';
 import { dialogue, observed, type Dialogue } from '../../support/coap-dialogue';
 

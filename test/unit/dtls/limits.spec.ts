@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { completeLimits, DEFAULT_LIMITS, RateLimit, sourceOf } from '../../../lib/dtls/limits';
+import { completeLimits, DEFAULT_LIMITS } from '../../../lib/dtls/limits';
+import { Buckets, network } from '../../../lib/transport/rates';
 import { ScriptedClient } from '../../support/dtls/client';
 import { createDtlsGround } from '../../support/dtls/ground';
 import * as wire from '../../support/dtls/wire';
@@ -60,22 +61,22 @@ describe('DTLS: limits', () => {
   });
 
   it('[DTLS-122] a /64 of IPv6 is one source', () => {
-    assert.equal(sourceOf('192.0.2.1'), '192.0.2.1');
-    assert.equal(sourceOf('2001:db8:1:2::1'), sourceOf('2001:db8:1:2:ffff:1:2:3'));
-    assert.notEqual(sourceOf('2001:db8:1:2::1'), sourceOf('2001:db8:1:3::1'));
-    assert.equal(sourceOf('2001:db8::1'), '2001:db8:0:0');
-    assert.equal(sourceOf('::1'), '0:0:0:0');
+    assert.equal(network('192.0.2.1'), '192.0.2.1');
+    assert.equal(network('2001:db8:1:2::1'), network('2001:db8:1:2:ffff:1:2:3'));
+    assert.notEqual(network('2001:db8:1:2::1'), network('2001:db8:1:3::1'));
+    assert.equal(network('2001:db8::1'), '2001:db8:0:0');
+    assert.equal(network('::1'), '0:0:0:0');
   });
 
   it('[DTLS-122] a bucket fills again with time and remembers no more sources than it may', () => {
-    const limit = new RateLimit(10, 3);
+    const limit = new Buckets(10, 3);
     assert.deepEqual(
       [1, 2, 3, 4].map(() => limit.take('a', 0)),
       [true, true, true, false],
     );
     assert.deepEqual([limit.take('a', 99), limit.take('a', 100), limit.take('a', 100)], [false, true, false]);
     for (let index = 0; index < 200_000; index += 1) limit.take(String(index), 0);
-    assert.equal(new RateLimit(0, 0).take('x', 0), true);
+    assert.equal(new Buckets(0, 0).take('x', 0), true);
   });
 
   it('[DTLS-123] sessions are capped: one silent for long gives way, otherwise the newcomer is turned away', () => {
