@@ -4,7 +4,8 @@
 import { newCounters, type CoapSizes } from './coap/context';
 import { CoapListener } from './coap/listener';
 import { completeParams, type CoapLimits } from './coap/params';
-import { DeviceTable, readDevicesFile } from './credentials/device-table';
+import { DeviceTable } from './credentials/device-table';
+import { readDevicesFile } from './credentials/devices-file';
 import type { DeviceEntry, UnknownDevices } from './credentials/types';
 import type { Model } from './model/types';
 import { ModelRegistry } from './models/registry';
@@ -37,7 +38,7 @@ export type { LoadedModels } from './models/load';
 export { deleteModel, storeModel } from './models/store';
 export type { ModelProblem, ModelScope } from './models/registry';
 export type * from './models/types';
-export { DeviceTableError } from './credentials/device-table';
+export { DeviceTableError } from './credentials/entries';
 export type { CoapLimits } from './coap/params';
 export type { LastValue } from './server/last-values';
 export type { ServerStats } from './server/stats';
@@ -161,9 +162,10 @@ function settings(options: Lwm2mServerOptions): Settings {
   if (statsInterval !== 0 && !(statsInterval >= 1 && statsInterval < Infinity)) {
     throw new RangeError('statsInterval must be a number of seconds from 1 up, or 0');
   }
-  const fromFile = devicesFile ? readDevicesFile(devicesFile) : [];
+  const table = new DeviceTable({ devices, unknownDevices });
+  if (devicesFile) table.set('file', readDevicesFile(devicesFile));
   return {
-    devices: new DeviceTable({ devices: [...devices, ...fromFile], unknownDevices }),
+    devices: table,
     timeout,
     statsInterval,
     maxLoopDelay,

@@ -1,14 +1,33 @@
-/** One device the server knows in advance. Later work adds keys, formats, block size, awake window, profile. */
+/** How a device proves who it is. */
+export type SecurityMode = 'none' | 'psk';
+
+/** One device the server knows in advance. Later work adds formats, block size, profile. */
 export interface DeviceEntry {
   readonly endpoint: string;
-  /** How the device must prove who it is. */
-  readonly mode: 'none';
+  readonly mode: SecurityMode;
+  /** Mode `psk`: what the device calls itself in the handshake; default its endpoint. Bytes that are no text as `hex:` and digits. */
+  readonly identity?: string;
+  /** Mode `psk`: hexadecimal digits, or `base64:` and base64, or the bytes. Never given back. */
+  readonly key?: string | Uint8Array;
   /** A word for people. */
   readonly name?: string;
   /** Milliseconds to wait for this device's answers, instead of the server's setting. */
   readonly timeout?: number;
   readonly disabled?: boolean;
 }
+
+/** An entry as it may be shown. */
+export type DeviceFacts = Omit<DeviceEntry, 'key'>;
+
+/** An entry that was found right, and its key apart from it. */
+export interface CheckedDevice {
+  readonly entry: DeviceFacts;
+  readonly key: Buffer | undefined;
+}
+
+/** Where an entry comes from; the first wins. */
+export const DEVICE_SOURCES = ['file', 'runtime', 'dialog'] as const;
+export type DeviceSource = (typeof DEVICE_SOURCES)[number];
 
 /** What happens to a device that is not in the table. */
 export type UnknownDevices = 'refuse' | 'accept-without-security';

@@ -3,7 +3,7 @@ import dgram from 'node:dgram';
 import { Code } from '../../lib/coap/codes';
 import { CoapEndpoint } from '../../lib/coap/endpoint';
 import { DeviceTable } from '../../lib/credentials/device-table';
-import { pskName } from '../../lib/dtls/handshake/identity';
+import { pskName } from '../../lib/transport/identity';
 import type { DtlsLimits } from '../../lib/dtls/limits';
 import { DtlsTransport } from '../../lib/dtls/transport';
 import type { DtlsReport } from '../../lib/dtls/types';

@@ -220,8 +220,8 @@ describe('createLwm2mServer', () => {
 
     it('[SRV-125] refuses a table that makes no sense, at once, and keeps the one it has', async () => {
       const devicesFile = path.join(folder, 'broken.json');
-      writeFileSync(devicesFile, '[{"endpoint":"a"}]');
-      const twice: Lwm2mServerOptions = { port: 0, devices: [{ endpoint: 'a', mode: 'none' }], devicesFile };
+      writeFileSync(devicesFile, '[{"endpoint":"a"},{"endpoint":"a"}]');
+      const twice: Lwm2mServerOptions = { port: 0, devicesFile };
       assert.throws(() => createLwm2mServer(twice), DeviceTableError);
       const server = create();
       await server.start();
