@@ -158,7 +158,21 @@ export class CoapCore implements Core {
   adoptObservation(peer: Peer, token: Uint8Array, spec: RequestSpec, now: number, last?: LastNotification): void {
     this.#context.now = now;
     const state = this.#context.peers.use(peer, now);
-    if (state) this.#observations.adopt(state, token, spec, last);
+    if (state) this.#observations.adopt(state, tokenKey(token), spec, last);
+  }
+
+  /** The newest notification that counted; undefined when there is no such observation. */
+  lastNotification(peer: Peer, token: Uint8Array): LastNotification | undefined {
+    const observed = this.#context.peers.find(peer.key)?.observations?.get(tokenKey(token));
+    return observed && { observe: observed.lastObserve, at: observed.lastAt };
+  }
+
+  /** Tells an adopted observation which notifications are news. */
+  setLastNotification(peer: Peer, token: Uint8Array, { observe, at }: LastNotification): void {
+    const observed = this.#context.peers.find(peer.key)?.observations?.get(tokenKey(token));
+    if (!observed) return;
+    observed.lastObserve = observe;
+    observed.lastAt = at;
   }
 
   /**

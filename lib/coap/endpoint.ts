@@ -196,6 +196,16 @@ export class CoapEndpoint implements TransportSink {
     this.#driver.changed();
   }
 
+  /** The newest notification of an observation that counted; undefined when there is no such observation. */
+  lastNotification(peer: Peer, token: Uint8Array): LastNotification | undefined {
+    return this.#core.lastNotification(peer, token);
+  }
+
+  /** As `last` of `adoptObservation`, for one that was adopted already. */
+  setLastNotification(peer: Peer, token: Uint8Array, last: LastNotification): void {
+    this.#core.setLastNotification(peer, token, last);
+  }
+
   /**
    * What is known of a route from above: `registered` exempts it from the rate limits; `proven`, that it receives what is
    * sent to it, lets errors be larger than their questions; `unproven` takes both back. Holds until the route has been

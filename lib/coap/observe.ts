@@ -1,4 +1,5 @@
 import { codeText, isSuccess } from './codes';
+import { FewMap } from '../transport/few-map';
 import type { CoapContext } from './context';
 import type { Exchange } from './exchange';
 import { findBlock, OptionNumber, type Block } from './options';
@@ -8,7 +9,9 @@ import type { IncomingResponse, RequestSpec } from './types';
 
 /** An observation as the engine needs it: what to match, and how to fetch later blocks. */
 export interface ObservedToken {
-  readonly token: Uint8Array;
+  /** The token in hex. */
+  readonly key: string;
+  /** The request that began it, without what was of that one time. */
   readonly spec: RequestSpec;
   lastObserve: number | undefined;
   lastAt: number;
@@ -49,17 +52,17 @@ export class Observations {
       this.forget(state, key);
       return;
     }
-    const observed = this.adopt(state, exchange.token, exchange.spec);
+    const observed = this.adopt(state, exchange.key, exchange.spec);
     observed.lastObserve = response.observe;
     observed.lastAt = this.#context.now;
   }
 
   /** Takes a token for an observation without asking the device, e.g. after a restart. */
-  adopt(state: PeerState, token: Uint8Array, spec: RequestSpec, last?: LastNotification): ObservedToken {
-    this.forget(state, tokenKey(token));
+  adopt(state: PeerState, key: string, spec: RequestSpec, last?: LastNotification): ObservedToken {
+    this.forget(state, key);
     const { observe, at = 0 } = last ?? {};
-    const observed: ObservedToken = { token: Uint8Array.from(token), spec, lastObserve: observe, lastAt: at, collecting: null };
-    (state.observations ??= new Map()).set(tokenKey(token), observed);
+    const observed: ObservedToken = { key, spec: lasting(spec), lastObserve: observe, lastAt: at, collecting: null };
+    (state.observations ??= new FewMap()).set(key, observed);
     return observed;
   }
 
@@ -68,15 +71,16 @@ export class Observations {
     const observed = state.observations?.get(key);
     if (!observed) return false;
     state.observations!.delete(key);
+    if (state.observations!.size === 0) state.observations = null;
     if (observed.collecting) this.#collector.abandon(observed.collecting);
     return true;
   }
 
   move(from: PeerState, to: PeerState): void {
-    for (const [key, observed] of from.observations ?? []) {
+    for (const [key, observed] of from.observations?.entries() ?? []) {
       if (observed.collecting) this.#collector.abandon(observed.collecting);
       observed.collecting = null;
-      (to.observations ??= new Map()).set(key, observed);
+      (to.observations ??= new FewMap()).set(key, observed);
     }
     from.observations = null;
   }
@@ -154,8 +158,8 @@ export class Observations {
   }
 
   #end(state: PeerState, observed: ObservedToken, response: IncomingResponse): void {
-    this.forget(state, tokenKey(observed.token));
-    this.#context.sink.observation({ kind: 'ended', peer: state.peer, token: observed.token, response });
+    this.forget(state, observed.key);
+    this.#context.sink.observation({ kind: 'ended', peer: state.peer, token: Buffer.from(observed.key, 'hex'), response });
   }
 
   /** RFC 7641 3.4, 24-bit serial numbers. */
@@ -165,4 +169,18 @@ export class Observations {
     const ahead = (sequence - last) & 0xffffff;
     return ahead > 0 && ahead < 0x800000;
   }
+}
+
+/**
+ * What of a request is needed as long as the observation runs. A token is part of a datagram's memory, and a time-out of one
+ * request; many a device waits here for years.
+ */
+function lasting({ code, path, query, options, payload, contentFormat, accept }: RequestSpec): RequestSpec {
+  const spec: { -readonly [Field in keyof RequestSpec]: RequestSpec[Field] } = { code, path };
+  if (query) spec.query = query;
+  if (options) spec.options = options;
+  if (payload) spec.payload = payload;
+  if (contentFormat !== undefined) spec.contentFormat = contentFormat;
+  if (accept !== undefined) spec.accept = accept;
+  return spec;
 }

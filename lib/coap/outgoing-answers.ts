@@ -1,4 +1,5 @@
 import { Code } from './codes';
+import { dropExchange } from './peers';
 import type { CoapContext } from './context';
 import { toResponse, type Exchange } from './exchange';
 import { sinkFor, takeBlock, wholeResponse } from './fetched-body';
@@ -59,7 +60,7 @@ export class OutgoingAnswers {
     const delay = maxAge === undefined ? params.busyDelay * 2 ** exchange.retries : Math.max(maxAge * 1000, params.busyDelay);
     if (now + delay >= (exchange.timer?.at ?? 0)) return false;
     exchange.retries++;
-    exchange.state.exchanges?.delete(exchange.key);
+    dropExchange(exchange.state, exchange.key);
     exchange.retryTimer = deadlines.add(now + delay, { kind: 'retry', exchange });
     this.#ends.lane.park(exchange);
     return true;
@@ -95,7 +96,7 @@ export class OutgoingAnswers {
       case 'more':
       case 'again':
         // Under a fresh token: the first one may belong to an observation by now.
-        exchange.state.exchanges?.delete(exchange.key);
+        dropExchange(exchange.state, exchange.key);
         exchange.token = newToken(this.#context.random, exchange.state);
         exchange.key = tokenKey(exchange.token);
         if (sink && download === 'more') this.#ends.lane.write(exchange, response, offset, 'more');

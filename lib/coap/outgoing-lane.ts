@@ -1,7 +1,7 @@
 import { transmit, type CoapContext } from './context';
 import type { BodyJob } from './body-job';
 import type { Exchange } from './exchange';
-import type { PeerState } from './peers';
+import { dropExchange, type PeerState } from './peers';
 import { isUpload, nextInQueue } from './queue';
 import { midReadyAt, sendConfirmable, takeMid } from './reliability';
 import { encodeRequest, needsRead } from './request-message';
@@ -28,6 +28,8 @@ export class OutgoingLane {
         return;
       }
       const exchange = state.queue.splice(index, 1)[0]!;
+      // With the last one goes the room that the list had grown to.
+      if (state.queue.length === 0) state.queue = [];
       if (needsRead(exchange)) {
         this.#read(exchange);
         continue;
@@ -47,7 +49,7 @@ export class OutgoingLane {
     if (exchange.first !== null) state.bulk ??= exchange;
     if (needsRead(exchange)) {
       this.release(exchange);
-      state.exchanges?.delete(exchange.key);
+      dropExchange(state, exchange.key);
       this.pump(state);
       this.#read(exchange);
       return;
@@ -58,7 +60,7 @@ export class OutgoingLane {
       return;
     }
     this.release(exchange);
-    state.exchanges?.delete(exchange.key);
+    dropExchange(state, exchange.key);
     state.queue.splice(waiting + 1, 0, exchange);
     this.pump(state);
   }
@@ -76,7 +78,7 @@ export class OutgoingLane {
     exchange.written = written;
     state.bulk ??= exchange;
     this.release(exchange);
-    state.exchanges?.delete(exchange.key);
+    dropExchange(state, exchange.key);
     this.pump(state);
     this.#begin(exchange, { side: 'outgoing', id, kind: 'write', sink: spec.sink!, offset, data: block.payload });
   }

@@ -8,7 +8,7 @@ import type { Block } from './options';
 import { OutgoingAnswers } from './outgoing-answers';
 import { checkNumbers } from './outgoing-body';
 import { OutgoingLane } from './outgoing-lane';
-import type { PeerState } from './peers';
+import { dropExchange, type PeerState } from './peers';
 import { isUpload } from './queue';
 import { settleConfirmable } from './reliability';
 import { largestBlock } from './request-message';
@@ -264,7 +264,7 @@ export class OutgoingRequests {
     exchange.timer = clearTimer(this.#context, exchange.timer);
     exchange.retryTimer = clearTimer(this.#context, exchange.retryTimer);
     if (state.bulk === exchange) state.bulk = null;
-    if (state.exchanges?.get(exchange.key) === exchange) state.exchanges.delete(exchange.key);
+    if (state.exchanges?.get(exchange.key) === exchange) dropExchange(state, exchange.key);
     const queued = state.queue.indexOf(exchange);
     if (queued >= 0) state.queue.splice(queued, 1);
     const unheard = problem && spec.confirmable === false && exchange.phase === 'sent';

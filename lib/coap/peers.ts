@@ -1,4 +1,6 @@
 import type { Deadline } from '../transport/deadlines';
+import type { FewMap } from '../transport/few-map';
+import { sameRoute } from '../transport/route';
 import type { Peer } from '../transport/types';
 import type { Timer } from './context';
 import type { Exchange } from './exchange';
@@ -44,7 +46,7 @@ export interface PeerState {
   midsTimer: Deadline<Timer> | null;
   /** How many of `exchanges` hold an NSTART slot. */
   active: number;
-  observations: Map<string, ObservedToken> | null;
+  observations: FewMap<ObservedToken> | null;
   /** Who there observes resources of ours, by token. */
   observers: Map<string, Observer> | null;
   uploads: Map<string, Upload> | null;
@@ -52,6 +54,9 @@ export interface PeerState {
   older: PeerState | null;
   newer: PeerState | null;
 }
+
+/** Bytes (RFC 7959 2.2). */
+const LARGEST_BLOCK = 1024;
 
 /** What a route shows before anything is said of it. */
 export const standingOf = (peer: Peer): Standing => (peer.identity.mode === 'none' ? 'unproven' : 'proven');
@@ -70,7 +75,7 @@ export function newPeerState(peer: Peer, nextMid: number, now: number): PeerStat
     queue: [],
     parked: null,
     bulk: null,
-    blockSize: Infinity,
+    blockSize: LARGEST_BLOCK,
     requestTag: 0,
     midsTimer: null,
     active: 0,
@@ -81,6 +86,15 @@ export function newPeerState(peer: Peer, nextMid: number, now: number): PeerStat
     older: null,
     newer: null,
   };
+}
+
+/** Drops a request of ours; the map goes with the last one, for most peers have none most of the time. */
+export function dropExchange(state: PeerState, key: string): void {
+  if (state.exchanges?.delete(key) && state.exchanges.size === 0) state.exchanges = null;
+}
+
+export function dropConfirmable(state: PeerState, mid: number): void {
+  if (state.confirmables?.delete(mid) && state.confirmables.size === 0) state.confirmables = null;
 }
 
 const isEmpty = (map: { readonly size: number } | null): boolean => map === null || map.size === 0;
@@ -149,7 +163,8 @@ export class PeerTable {
   /** As `use`, for a message from the peer: the route it came by is the one to answer by. */
   heard(peer: Peer, now: number): PeerState | undefined {
     const state = this.use(peer, now);
-    if (state) state.peer = peer;
+    // An equal one would only be one object more that lives on.
+    if (state && !sameRoute(state.peer, peer)) state.peer = peer;
     return state;
   }
 

@@ -3,7 +3,7 @@ import type { Peer } from '../transport/types';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
 import type { Exchange } from './exchange';
 import { encodeEmpty } from './message';
-import type { PeerState } from './peers';
+import { dropConfirmable, type PeerState } from './peers';
 import { SeenMessages } from './seen';
 import { Type, type Message } from './types';
 
@@ -65,14 +65,14 @@ export function sendConfirmable(
 /** Stops retransmission, because of an answer, a Reset, or because nobody wants the answer any more. */
 export function settleConfirmable(context: CoapContext, confirmable: Confirmable): void {
   confirmable.timer = clearTimer(context, confirmable.timer);
-  confirmable.state.confirmables?.delete(confirmable.mid);
+  dropConfirmable(confirmable.state, confirmable.mid);
 }
 
 /** The timer of a Confirmable rang: sends again, or returns true when it has been sent often enough. */
 export function retransmit(context: CoapContext, confirmable: Confirmable): boolean {
   if (confirmable.attempt >= context.params.maxRetransmit) {
     confirmable.timer = null;
-    confirmable.state.confirmables?.delete(confirmable.mid);
+    dropConfirmable(confirmable.state, confirmable.mid);
     return true;
   }
   confirmable.attempt++;

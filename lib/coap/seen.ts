@@ -50,15 +50,11 @@ export class SeenMessages {
   add(mid: number, mark: number, now: number, limit: number): void {
     if (this.#size >= limit) this.dropOldest();
     const time = Math.ceil(now);
-    if (this.#size * PLACES === this.#ring.length) {
-      this.#straighten();
-      this.#ring.push(mid, mark, time, null);
-    } else {
-      const at = this.#end();
-      this.#ring[at] = mid;
-      this.#ring[at + 1] = mark;
-      this.#ring[at + 2] = time;
-    }
+    if (this.#size * PLACES === this.#ring.length) this.#grow();
+    const at = this.#end();
+    this.#ring[at] = mid;
+    this.#ring[at + 1] = mark;
+    this.#ring[at + 2] = time;
     this.#size++;
     this.#bytes += SEEN_OVERHEAD;
   }
@@ -77,10 +73,11 @@ export class SeenMessages {
     return end >= this.#ring.length ? end - this.#ring.length : end;
   }
 
-  /** Lets a full ring begin with its oldest entry, so that it can grow at the end. */
-  #straighten(): void {
-    if (this.#oldest === 0) return;
-    this.#ring = [...this.#ring.slice(this.#oldest), ...this.#ring.slice(0, this.#oldest)];
+  /** Doubles a full ring, which then begins with its oldest entry. By hand, for `push` would make room for four at once. */
+  #grow(): void {
+    const ring = this.#ring;
+    const room = new Array<null>(Math.max(ring.length, PLACES)).fill(null);
+    this.#ring = ring.slice(this.#oldest).concat(ring.slice(0, this.#oldest), room);
     this.#oldest = 0;
   }
 }

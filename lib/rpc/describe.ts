@@ -1,6 +1,6 @@
 import type { DataNode, Path } from '../lwm2m/types';
 import type { Model } from '../model/types';
-import type { Observation, Registration } from '../server/types';
+import type { ObjectLink, Observation, Registration } from '../server/types';
 import { formatPath } from '../lwm2m/path';
 import { latest, valueOut } from './values-out';
 
@@ -27,17 +27,21 @@ export function describeRegistration(registration: Registration): Part {
 
 /** The whole of a registration, for the payload of the events about it: the short form, the objects as paths and the rest. */
 export function registrationPayload(registration: Registration): Part {
-  return {
-    ...describeRegistration(registration),
-    objects: registration.objects.map(({ objectId, instanceId }) =>
-      formatPath(instanceId === undefined ? [objectId] : [objectId, instanceId]),
-    ),
-    versions: Object.fromEntries([...registration.versions].map(([id, version]) => [String(id), version])),
-    contentFormats: [...registration.contentFormats],
-    rootPath: registration.rootPath,
-    ...(registration.smsNumber === undefined ? {} : { smsNumber: registration.smsNumber }),
-    extra: Object.fromEntries(Object.entries(registration.extra)),
-  };
+  const payload = describeRegistration(registration);
+  payload.objects = registration.objects.map(pathOf);
+  const versions: Record<string, string> = {};
+  for (const [id, version] of registration.versions) versions[id] = version;
+  payload.versions = versions;
+  payload.contentFormats = registration.contentFormats.slice();
+  payload.rootPath = registration.rootPath;
+  if (registration.smsNumber !== undefined) payload.smsNumber = registration.smsNumber;
+  // Also a name like __proto__, which a device may choose, remains a name.
+  payload.extra = Object.fromEntries(Object.entries(registration.extra));
+  return payload;
+}
+
+function pathOf({ objectId, instanceId }: ObjectLink): string {
+  return instanceId === undefined ? `/${objectId}` : `/${objectId}/${instanceId}`;
 }
 
 /** An observation, for `msg.lwm2m.observation`. */

@@ -15,16 +15,21 @@ export interface StateRecord {
   readonly value: unknown;
 }
 
-/** The kinds of records, in the order in which they must be restored. */
-export const RECORD_KINDS = ['reg', 'obs', 'val'] as const;
+/**
+ * The kinds of records, in the order in which they must be restored: registrations, when they were updated, observations, their
+ * last notification, last values. What changes with each message is apart from what does not, because it is written each time.
+ */
+export const RECORD_KINDS = ['reg', 'upd', 'obs', 'seq', 'val'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 export const registrationKey = (id: string): string => `reg/${id}`;
+export const updatedKey = (id: string): string => `upd/${id}`;
 export const observationKey = (id: string): string => `obs/${id}`;
+export const sequenceKey = (id: string): string => `seq/${id}`;
 /** The path comes first: it has digits and slashes only, an endpoint name anything. */
 export const valueKey = (endpoint: string, path: string): string => `val/${path}|${endpoint}`;
 
-/** A key of one of the three kinds; undefined for any other text. */
+/** A key of one of these kinds; undefined for any other text. */
 export function parseKey(key: string): { kind: RecordKind; name: string } | undefined {
   const kind = RECORD_KINDS.find((known) => key.startsWith(`${known}/`));
   return kind && { kind, name: key.slice(kind.length + 1) };

@@ -1,5 +1,6 @@
 import { formatPath } from '../lwm2m/path';
 import type { DataNode, ResourceType, Value } from '../lwm2m/types';
+import { FewMap } from '../transport/few-map';
 
 /** The newest value a device gave for one resource or resource instance, and when (epoch ms). */
 export interface LastValue {
@@ -7,6 +8,8 @@ export interface LastValue {
   readonly value: Value;
   readonly at: number;
 }
+
+type Held = { -readonly [Field in keyof LastValue]: LastValue[Field] };
 
 export interface LastValuesLimits {
   /** Values per device; further paths are not remembered. */
@@ -22,7 +25,7 @@ const DEFAULT_LIMITS: LastValuesLimits = { perDevice: 1000, length: 1024 };
 
 /** What devices said last, by endpoint and path, whatever carried it: a notification, a Send, the answer to a Read. */
 export class LastValues {
-  readonly #byEndpoint = new Map<string, Map<string, LastValue>>();
+  readonly #byEndpoint = new Map<string, FewMap<Held>>();
   readonly #paths = new Map<string, string>();
   readonly #limits: LastValuesLimits;
   readonly #changed: (endpoint: string, path: string) => void;
@@ -42,8 +45,14 @@ export class LastValues {
       const then = time === undefined ? at : time * 1000;
       const known = values?.get(key);
       if (known ? known.at > then : (values?.size ?? 0) >= this.#limits.perDevice) continue;
-      if (!values) this.#byEndpoint.set(endpoint, (values = new Map<string, LastValue>()));
-      values.set(key, { type, value, at: then });
+      if (!values) this.#byEndpoint.set(endpoint, (values = new FewMap()));
+      // In place, for a new object would outlive its youth before it is replaced.
+      if (!known) values.set(key, { type, value, at: then });
+      else {
+        known.type = type;
+        known.value = value;
+        known.at = then;
+      }
       this.#changed(endpoint, key);
     }
   }
@@ -51,8 +60,8 @@ export class LastValues {
   /** As learned before a restart; reports nothing. */
   restore(endpoint: string, path: string, value: LastValue): void {
     let values = this.#byEndpoint.get(endpoint);
-    if (!values) this.#byEndpoint.set(endpoint, (values = new Map<string, LastValue>()));
-    if (values.size < this.#limits.perDevice) values.set(this.#shared(path), value);
+    if (!values) this.#byEndpoint.set(endpoint, (values = new FewMap()));
+    if (values.size < this.#limits.perDevice) values.set(this.#shared(path), { ...value });
   }
 
   /** The devices of one model have the same paths: one text for all. */
@@ -63,18 +72,21 @@ export class LastValues {
   }
 
   get(endpoint: string, path: string): LastValue | undefined {
-    return this.#byEndpoint.get(endpoint)?.get(path);
+    const value = this.#byEndpoint.get(endpoint)?.get(path);
+    return value && { ...value };
   }
 
-  /** By path text, e.g. "/3/0/9". */
-  of(endpoint: string): ReadonlyMap<string, LastValue> {
-    return this.#byEndpoint.get(endpoint) ?? new Map<string, LastValue>();
+  /** By path text, e.g. "/3/0/9", as of now. */
+  of(endpoint: string): Map<string, LastValue> {
+    const values = new Map<string, LastValue>();
+    for (const [path, value] of this.#byEndpoint.get(endpoint)?.entries() ?? []) values.set(path, { ...value });
+    return values;
   }
 
   forget(endpoint: string): void {
     const values = this.#byEndpoint.get(endpoint);
     this.#byEndpoint.delete(endpoint);
-    for (const path of values?.keys() ?? []) this.#changed(endpoint, path);
+    for (const [path] of values?.entries() ?? []) this.#changed(endpoint, path);
   }
 }
 

@@ -1,19 +1,11 @@
 import { formatPath, samePath } from '../lwm2m/path';
 import type { Path } from '../lwm2m/types';
-import { observationKey, type StateKeeper } from './keeper';
-import type { KeptObservation } from './records';
+import { observationKey, sequenceKey, type StateKeeper } from './keeper';
 import type { Observation } from './types';
-
-interface Entry {
-  readonly observation: Observation;
-  /** The Observe number of the newest notification, and when it came (epoch ms). */
-  lastObserve: number | undefined;
-  lastAt: number;
-}
 
 /** The running observations as plain data, by token and by registration. */
 export class ObservationTable {
-  readonly #byId = new Map<string, Entry>();
+  readonly #byId = new Map<string, Observation>();
   /** Lists, because most devices have few, and a map for each of a hundred thousand would cost more than the observations. */
   readonly #byRegistration = new Map<string, Observation[]>();
   readonly #keeper: StateKeeper;
@@ -26,15 +18,14 @@ export class ObservationTable {
     return this.#byId.size;
   }
 
-  add(observation: Observation, lastObserve?: number): void {
-    const lastAt = observation.startedAt;
-    this.restore({ observation, lastObserve, lastAt });
+  add(observation: Observation): void {
+    this.restore(observation);
     this.#keeper.touch(observationKey(observation.id));
   }
 
   /** One that ran before a restart, and is kept already. */
-  restore({ observation, lastObserve, lastAt }: KeptObservation): void {
-    this.#byId.set(observation.id, { observation, lastObserve, lastAt });
+  restore(observation: Observation): void {
+    this.#byId.set(observation.id, observation);
     const own = this.#byRegistration.get(observation.registrationId);
     if (!own) this.#byRegistration.set(observation.registrationId, [observation]);
     else {
@@ -45,21 +36,12 @@ export class ObservationTable {
   }
 
   byId(id: string): Observation | undefined {
-    return this.#byId.get(id)?.observation;
-  }
-
-  /** What has to be known of it after a restart. */
-  kept(id: string): KeptObservation | undefined {
     return this.#byId.get(id);
   }
 
-  /** A notification came. */
-  notified(id: string, observe: number | undefined, at: number): void {
-    const entry = this.#byId.get(id);
-    if (!entry || observe === undefined) return;
-    entry.lastObserve = observe;
-    entry.lastAt = at;
-    this.#keeper.touch(observationKey(id));
+  /** A notification with an Observe number came. */
+  notified(id: string): void {
+    this.#keeper.touch(sequenceKey(id));
   }
 
   of(registrationId: string): Observation[] {
@@ -89,6 +71,7 @@ export class ObservationTable {
   remove(observation: Observation): void {
     this.#byId.delete(observation.id);
     this.#keeper.touch(observationKey(observation.id));
+    this.#keeper.touch(sequenceKey(observation.id));
     const own = this.#byRegistration.get(observation.registrationId);
     const index = own?.findIndex(({ id }) => id === observation.id) ?? -1;
     if (!own || index < 0) return;

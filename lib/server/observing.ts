@@ -76,7 +76,7 @@ export class ObservingService {
       return;
     }
     const at = clock.wall();
-    observations.notified(observation.id, response.observe, at);
+    if (response.observe !== undefined) observations.notified(observation.id);
     lastValues.learn(registration.endpoint, decoded.nodes, at);
     this.#tell(observation, registration, response, decoded.nodes, at);
   }
@@ -160,7 +160,7 @@ export class ObservingService {
     // Two Observes of one path under way at a time: the later one counts, or each value would come twice.
     const earlier = observations.same(observation);
     if (earlier && earlier.id !== id) this.#lost({ ...pending, observationId: earlier.id }, 'observed anew');
-    observations.add(observation, response.observe);
+    observations.add(observation);
     return observation;
   }
 

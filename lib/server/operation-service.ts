@@ -96,8 +96,10 @@ export class OperationService {
   }
 
   #send(pending: PendingOperation, peer: Peer, spec: RequestSpec, timeout: number): void {
-    const token = pending.observationId === undefined ? {} : { token: Buffer.from(pending.observationId, 'hex') };
-    pending.exchange = this.#context.endpoint.request(peer, { ...spec, timeout, ...token }, (outcome) => this.#finished(pending, outcome));
+    const { observationId } = pending;
+    const request = { ...spec, timeout };
+    const asked = observationId === undefined ? request : Object.assign(request, { token: Buffer.from(observationId, 'hex') });
+    pending.exchange = this.#context.endpoint.request(peer, asked, (outcome) => this.#finished(pending, outcome));
   }
 
   /**

@@ -13,11 +13,10 @@ export interface KeptRegistration {
   readonly local?: string | undefined;
 }
 
-/** An observation as it is kept, with the last Observe number that counted and when that came (epoch ms). */
+/** An observation as it is kept, with the Observe number that counted last when it was written. */
 export interface KeptObservation {
   readonly observation: Observation;
-  readonly lastObserve: number | undefined;
-  readonly lastAt: number;
+  readonly last: KeptSequence | undefined;
 }
 
 /** Plain data of a registration. Objects and versions are short texts: a hundred thousand records have to be read fast. */
@@ -31,6 +30,37 @@ export function writeRegistration({ registration, expiresAt, local }: KeptRegist
     ...(expiresAt !== undefined && { expiresAt }),
     ...(local !== undefined && { local }),
   };
+}
+
+/** An Update that said nothing else: when it came, and when the registration ends now (epoch ms; undefined = never). */
+export interface KeptUpdate {
+  readonly updatedAt: number;
+  readonly expiresAt: number | undefined;
+}
+
+export function writeUpdate({ updatedAt, expiresAt }: KeptUpdate): unknown {
+  return [updatedAt, expiresAt ?? null];
+}
+
+export function readUpdate(record: unknown): KeptUpdate | undefined {
+  const [updatedAt, expiresAt = null] = Array.isArray(record) ? (record as unknown[]) : [];
+  if (!isCount(updatedAt) || (expiresAt !== null && !isCount(expiresAt))) return undefined;
+  return { updatedAt, expiresAt: expiresAt ?? undefined };
+}
+
+/** The last notification of an observation that counted: its Observe number, and when it came (epoch ms). */
+export interface KeptSequence {
+  readonly lastObserve: number;
+  readonly lastAt: number;
+}
+
+export function writeSequence({ lastObserve, lastAt }: KeptSequence): unknown {
+  return [lastObserve, lastAt];
+}
+
+export function readSequence(record: unknown): KeptSequence | undefined {
+  const [lastObserve, lastAt] = Array.isArray(record) ? (record as unknown[]) : [];
+  return isCount(lastObserve) && isCount(lastAt) ? { lastObserve: lastObserve & 0xffffff, lastAt } : undefined;
 }
 
 /** What registrations of one model have in common is read once, and is one object in memory. */
@@ -88,7 +118,7 @@ export class RecordReader {
     if (attributes !== undefined && !isAttributes(attributes)) return undefined;
     if (!parsed || typeof registrationId !== 'string' || typeof endpoint !== 'string') return undefined;
     if (![contentFormat, accept, requestFormat, lastObserve].every((number) => number === undefined || isCount(number))) return undefined;
-    if (!isCount(startedAt) || !isCount(lastAt)) return undefined;
+    if (!isCount(startedAt) || (lastAt !== undefined && !isCount(lastAt))) return undefined;
     return {
       observation: {
         id,
@@ -102,8 +132,7 @@ export class RecordReader {
         ...(isCount(accept) && { accept }),
         startedAt,
       },
-      lastObserve: isCount(lastObserve) ? lastObserve & 0xffffff : undefined,
-      lastAt,
+      last: isCount(lastObserve) && isCount(lastAt) ? { lastObserve: lastObserve & 0xffffff, lastAt } : undefined,
     };
   }
 
@@ -114,7 +143,7 @@ export class RecordReader {
   }
 }
 
-export function writeObservation({ observation, lastObserve, lastAt }: KeptObservation): unknown {
+export function writeObservation({ observation, last }: KeptObservation): unknown {
   const { path, paths, registrationId, endpoint, contentFormat, accept, requestFormat, attributes, startedAt } = observation;
   return {
     registrationId,
@@ -126,8 +155,7 @@ export function writeObservation({ observation, lastObserve, lastAt }: KeptObser
     ...(paths && { paths: paths.map(({ ids }) => formatPath(ids)) }),
     ...(requestFormat !== undefined && { requestFormat }),
     ...(attributes && { attributes }),
-    ...(lastObserve !== undefined && { lastObserve }),
-    lastAt,
+    ...last,
   };
 }
 

@@ -2,10 +2,11 @@ import { Code, codeText } from '../coap/codes';
 import { OptionNumber, textOption, uintOption } from '../coap/options';
 import type { IncomingRequest, ResponseSpec } from '../coap/types';
 import { systemRandom } from '../transport/random';
+import { sameRoute } from '../transport/route';
 import type { Core, Peer } from '../transport/types';
 import type { ServerContext } from './context';
 import { mergeExtra, parseRegister, parseUpdate, type RegisterRequest, type UpdateRequest } from './register-request';
-import { registrationKey } from './keeper';
+import { registrationKey, updatedKey } from './keeper';
 import { observationRequest } from './operation-requests';
 import { objectVersions } from './object-list';
 import { isRefusal, printable, refusal, type Refusal } from './refusal';
@@ -36,6 +37,9 @@ export const RETRY_S = 30;
 
 /** Diagnostic payloads stay short: they answer unproven peers. */
 const MAX_DIAGNOSTIC = 120;
+
+const NOTHING: readonly string[] = [];
+const NO_EXTRA: Registration['extra'] = Object.freeze({});
 
 /**
  * The registration interface (Core TS 6.2): `POST /rd`, `POST /rd/<id>`, `DELETE /rd/<id>`, and the end of lifetimes.
@@ -144,17 +148,25 @@ export class RegistrationService implements Core {
       this.#refuse(request, parsed, before.endpoint);
       return;
     }
-    const { registration, changed } = applyUpdate(before, parsed, peer, clock.wall());
-    registrations.update(entry, registration, peer, this.#expiry(registration.lifetime));
+    const at = clock.wall();
+    let changed = NOTHING;
+    if (sameRoute(from, peer) && saysNothingNew(parsed, before)) {
+      registrations.updated(entry, at, this.#expiry(before.lifetime));
+      this.#context.keeper.touch(updatedKey(id));
+    } else {
+      const after = applyUpdate(before, parsed, peer, at);
+      registrations.update(entry, after.registration, peer, this.#expiry(after.registration.lifetime));
+      this.#context.keeper.touch(registrationKey(id));
+      changed = after.changed;
+    }
+    const { registration } = entry;
     counters.updates++;
-    this.#context.keeper.touch(registrationKey(id));
     this.#answer(request, { code: Code.CHANGED });
     // The id was sent to this device alone: whoever names it receives what is sent to the device.
     this.#context.endpoint.setStanding(peer, 'proven');
     // Only now: requests that waited leave at once, and must not overtake the answer.
     if (from.key !== peer.key) this.#follow(entry, from);
     this.#context.changed();
-    const at = registration.updatedAt;
     // It may also have turned to another address of ours.
     if (from.key !== peer.key && (from.address !== peer.address || from.port !== peer.port)) {
       emit({ kind: 'address-changed', at, registration, from: { address: before.address, port: before.port } });
@@ -200,14 +212,16 @@ export class RegistrationService implements Core {
     }
     for (const observation of observations.of(registration.id)) {
       const token = Buffer.from(observation.id, 'hex');
+      const last = endpoint.lastNotification(from, token);
       endpoint.forgetObservation(from, token);
-      endpoint.adoptObservation(peer, token, observationRequest(observation, registration, this.#context.model, 0));
+      endpoint.adoptObservation(peer, token, observationRequest(observation, registration, this.#context.model, 0), last);
     }
   }
 
   #end(entry: Registered, reason: RegistrationEnd): void {
     const { registrations, observations, endpoint, emit, clock, keeper, lastValues } = this.#context;
     keeper.touch(registrationKey(entry.registration.id));
+    keeper.touch(updatedKey(entry.registration.id));
     if (reason !== 'replaced') lastValues.forget(entry.registration.endpoint);
     // The device may have registered anew by the same route.
     if (!registrations.byPeer(entry.peer)) endpoint.setStanding(entry.peer, 'unproven');
@@ -269,7 +283,7 @@ function newRegistration(request: RegisterRequest, peer: Peer, at: number, id: s
     lifetime,
     binding,
     queueMode,
-    extra,
+    extra: isEmpty(extra) ? NO_EXTRA : extra,
     rootPath: list.rootPath ?? '',
     contentFormats: list.contentFormats,
     objects: list.objects,
@@ -281,6 +295,23 @@ function newRegistration(request: RegisterRequest, peer: Peer, at: number, id: s
     updatedAt: at,
   };
   return smsNumber === undefined ? registration : { ...registration, smsNumber };
+}
+
+/** Does an Update only say that the device is still there. */
+function saysNothingNew({ list, lifetime, binding, queueMode, smsNumber, extra }: UpdateRequest, before: Registration): boolean {
+  return (
+    list === undefined &&
+    (lifetime === undefined || lifetime === before.lifetime) &&
+    (binding === undefined || binding === before.binding) &&
+    (queueMode === undefined || queueMode === before.queueMode) &&
+    (smsNumber === undefined || smsNumber === before.smsNumber) &&
+    isEmpty(extra)
+  );
+}
+
+function isEmpty(extra: Readonly<Record<string, string>>): boolean {
+  for (const name in extra) if (Object.hasOwn(extra, name)) return false;
+  return true;
 }
 
 /** The registration after an Update, and the names of what is different. */

@@ -13,8 +13,9 @@ export interface Registered {
 export class Registrations {
   readonly #byEndpoint = new Map<string, Registered>();
   readonly #byId = new Map<string, Registered>();
-  /** Several may share a route; the one that spoke last is the last. */
-  readonly #byPeer = new Map<string, Registered[]>();
+  /** Several may share a route, which is rare; the one that spoke last is the last. */
+  readonly #byPeer = new Map<string, Registered | Registered[]>();
+  #shared = 0;
   readonly #deadlines = new Deadlines<Registered>();
 
   get size(): number {
@@ -35,7 +36,8 @@ export class Registrations {
 
   /** The device behind a route; where several share one, the one that spoke last. */
   byPeer(peer: Peer): Registered | undefined {
-    return this.#byPeer.get(peer.key)?.at(-1);
+    const found = this.#byPeer.get(peer.key);
+    return Array.isArray(found) ? found.at(-1) : found;
   }
 
   add(registration: Registration, peer: Peer, expiresAt: number): Registered {
@@ -49,12 +51,19 @@ export class Registrations {
 
   /** Same device, same id: newer facts, perhaps another route, a later end. */
   update(entry: Registered, registration: Registration, peer: Peer, expiresAt: number): void {
-    this.#leave(entry);
     entry.registration = registration;
-    entry.peer = peer;
-    this.#join(entry);
-    this.#deadlines.remove(entry.deadline);
-    entry.deadline = this.#deadlines.add(expiresAt, entry);
+    this.#spoke(entry, peer);
+    this.#deadlines.move(entry.deadline, expiresAt);
+  }
+
+  /**
+   * Nothing is new but the time (epoch ms) and the end: most Updates. The registration remains the same object, because a new one
+   * for each of a hundred thousand devices is what the garbage collector would be busy with.
+   */
+  updated(entry: Registered, at: number, expiresAt: number): void {
+    (entry.registration as { updatedAt: number }).updatedAt = at;
+    this.#spoke(entry, entry.peer);
+    this.#deadlines.move(entry.deadline, expiresAt);
   }
 
   remove(entry: Registered): void {
@@ -65,18 +74,36 @@ export class Registrations {
     this.#leave(entry);
   }
 
+  #spoke(entry: Registered, peer: Peer): void {
+    if (entry.peer.key === peer.key && this.#shared === 0) entry.peer = peer;
+    else {
+      this.#leave(entry);
+      entry.peer = peer;
+      this.#join(entry);
+    }
+  }
+
   #join(entry: Registered): void {
-    const sharing = this.#byPeer.get(entry.peer.key);
-    if (sharing) sharing.push(entry);
-    else this.#byPeer.set(entry.peer.key, [entry]);
+    const { key } = entry.peer;
+    const found = this.#byPeer.get(key);
+    if (found === undefined) this.#byPeer.set(key, entry);
+    else if (Array.isArray(found)) found.push(entry);
+    else {
+      this.#byPeer.set(key, [found, entry]);
+      this.#shared++;
+    }
   }
 
   #leave(entry: Registered): void {
-    const sharing = this.#byPeer.get(entry.peer.key);
-    const index = sharing?.indexOf(entry) ?? -1;
-    if (!sharing || index < 0) return;
-    if (sharing.length === 1) this.#byPeer.delete(entry.peer.key);
-    else sharing.splice(index, 1);
+    const { key } = entry.peer;
+    const found = this.#byPeer.get(key);
+    if (found === entry) this.#byPeer.delete(key);
+    if (!Array.isArray(found)) return;
+    const index = found.indexOf(entry);
+    if (index >= 0) found.splice(index, 1);
+    if (found.length > 1) return;
+    this.#byPeer.set(key, found[0]!);
+    this.#shared--;
   }
 
   deadline(): number {

@@ -1,10 +1,20 @@
 import type { Peer } from '../transport/types';
 import type { ServerContext } from './context';
-import { observationKey, parseKey, parseValueName, registrationKey, type StateRecord } from './keeper';
+import { parseKey, parseValueName, registrationKey, updatedKey, type RecordKind, type StateRecord } from './keeper';
 import { observationRequest } from './operation-requests';
-import { readValue, RecordReader, writeObservation, writeRegistration } from './records';
+import {
+  readSequence,
+  readUpdate,
+  readValue,
+  RecordReader,
+  writeObservation,
+  writeRegistration,
+  writeSequence,
+  writeUpdate,
+  type KeptSequence,
+} from './records';
 import type { Registered } from './registrations';
-import type { Registration } from './types';
+import type { Observation, Registration } from './types';
 
 /** The way to a device that is not heard of yet; undefined when there is none. */
 export type Route = (registration: Registration, local: string | undefined) => Peer | undefined;
@@ -29,9 +39,18 @@ export class ServerState {
         const expiresAt = this.#expiresAt(entry);
         return { value: writeRegistration({ registration: entry.registration, expiresAt, local: entry.peer.local }) };
       }
+      case 'upd': {
+        const entry = this.#context.registrations.byId(name);
+        return entry && { value: writeUpdate({ updatedAt: entry.registration.updatedAt, expiresAt: this.#expiresAt(entry) }) };
+      }
       case 'obs': {
-        const kept = this.#context.observations.kept(name);
-        return kept && { value: writeObservation(kept) };
+        const observation = this.#context.observations.byId(name);
+        return observation && { value: writeObservation({ observation, last: this.#last(observation) }) };
+      }
+      case 'seq': {
+        const observation = this.#context.observations.byId(name);
+        const last = observation && this.#last(observation);
+        return last && { value: writeSequence(last) };
       }
       case 'val': {
         const { endpoint, path } = parseValueName(name) ?? { endpoint: '', path: '' };
@@ -44,7 +63,7 @@ export class ServerState {
   }
 
   /**
-   * Takes a record back, in the order registrations, observations, values. A registration whose lifetime is over ends at
+   * Takes a record back, in the order of `RECORD_KINDS`. A registration whose lifetime is over ends at
    * the next `advance`, with its event. False when it is damaged, or belongs to nothing: it is then no longer kept.
    */
   restore(key: string, value: unknown, route: Route): boolean {
@@ -54,12 +73,16 @@ export class ServerState {
     return restored;
   }
 
-  #restore(kind: 'reg' | 'obs' | 'val', name: string, value: unknown, route: Route): boolean {
+  #restore(kind: RecordKind, name: string, value: unknown, route: Route): boolean {
     switch (kind) {
       case 'reg':
         return this.#registration(name, value, route);
+      case 'upd':
+        return this.#update(name, value);
       case 'obs':
         return this.#observation(name, value);
+      case 'seq':
+        return this.#sequence(name, value);
       case 'val': {
         const { endpoint, path } = parseValueName(name) ?? { endpoint: '', path: '' };
         const last = readValue(value);
@@ -73,7 +96,7 @@ export class ServerState {
   }
 
   #registration(id: string, value: unknown, route: Route): boolean {
-    const { registrations, clock, changed, keeper } = this.#context;
+    const { registrations, changed, keeper } = this.#context;
     const kept = this.#reader.registration(id, value);
     const peer = kept && route(kept.registration, kept.local);
     if (!peer) return false;
@@ -83,31 +106,66 @@ export class ServerState {
     if (earlier) {
       registrations.remove(earlier);
       keeper.touch(registrationKey(earlier.registration.id));
+      keeper.touch(updatedKey(earlier.registration.id));
     }
-    const { expiresAt } = kept;
-    registrations.add(kept.registration, peer, expiresAt === undefined ? Infinity : clock.now() + (expiresAt - clock.wall()));
+    registrations.add(kept.registration, peer, this.#monotonic(kept.expiresAt));
     changed();
     return true;
   }
 
+  #update(id: string, value: unknown): boolean {
+    const kept = readUpdate(value);
+    const entry = kept && this.#context.registrations.byId(id);
+    if (!entry) return false;
+    // A later Update may have changed more, and is in the registration.
+    if (kept.updatedAt <= entry.registration.updatedAt) return true;
+    this.#context.registrations.updated(entry, kept.updatedAt, this.#monotonic(kept.expiresAt));
+    return true;
+  }
+
   #observation(id: string, value: unknown): boolean {
-    const { registrations, observations, endpoint, clock, keeper } = this.#context;
+    const { registrations, observations, endpoint } = this.#context;
     const kept = this.#reader.observation(id, value);
     const entry = kept && registrations.byId(kept.observation.registrationId);
     if (!entry) return false;
-    const { observation, lastObserve, lastAt } = kept;
+    const { observation, last } = kept;
     const { registration, peer } = entry;
     const double = observations.same(observation);
-    if (double) {
-      observations.remove(double);
-      keeper.touch(observationKey(double.id));
-    }
-    observations.restore(kept);
-    // The wall clock may have jumped since: what came later than now came now.
-    const at = Math.min(clock.now(), clock.now() + (lastAt - clock.wall()));
+    if (double) observations.remove(double);
+    observations.restore(observation);
     const spec = observationRequest(observation, registration, this.#context.model, 0);
-    endpoint.adoptObservation(peer, Buffer.from(id, 'hex'), spec, { observe: lastObserve, at });
+    endpoint.adoptObservation(peer, Buffer.from(id, 'hex'), spec, last && this.#notification(last));
     return true;
+  }
+
+  #sequence(id: string, value: unknown): boolean {
+    const { registrations, observations, endpoint } = this.#context;
+    const last = readSequence(value);
+    const observation = observations.byId(id);
+    const entry = observation && registrations.byId(observation.registrationId);
+    if (!last || !entry) return false;
+    endpoint.setLastNotification(entry.peer, Buffer.from(id, 'hex'), this.#notification(last));
+    return true;
+  }
+
+  #notification({ lastObserve, lastAt }: KeptSequence): { observe: number; at: number } {
+    const { clock } = this.#context;
+    // The wall clock may have jumped since: what came later than now came now.
+    return { observe: lastObserve, at: Math.min(clock.now(), clock.now() + (lastAt - clock.wall())) };
+  }
+
+  /** The newest notification that counted, as the engine knows it. */
+  #last({ id, registrationId }: Observation): KeptSequence | undefined {
+    const { registrations, endpoint, clock } = this.#context;
+    const entry = registrations.byId(registrationId);
+    const last = entry && endpoint.lastNotification(entry.peer, Buffer.from(id, 'hex'));
+    if (last?.observe === undefined) return undefined;
+    return { lastObserve: last.observe, lastAt: Math.max(0, Math.round(clock.wall() - (clock.now() - last.at))) };
+  }
+
+  #monotonic(expiresAt: number | undefined): number {
+    const { clock } = this.#context;
+    return expiresAt === undefined ? Infinity : clock.now() + (expiresAt - clock.wall());
   }
 
   #expiresAt({ deadline }: Registered): number | undefined {

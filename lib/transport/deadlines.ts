@@ -34,6 +34,16 @@ export class Deadlines<T> {
     this.#down(last.index);
   }
 
+  /** Gives an entry that is in the heap another time; one that has left comes back. */
+  move(entry: Deadline<T>, at: number): void {
+    entry.at = at;
+    if (entry.index < 0) {
+      entry.index = this.#heap.length;
+      this.#heap.push(entry);
+    } else this.#down(entry.index);
+    this.#up(entry.index);
+  }
+
   /** When the earliest entry is due; `Infinity` when there is none. */
   next(): number {
     return this.#heap[0]?.at ?? Infinity;

@@ -384,6 +384,23 @@ describe('a registration', () => {
       );
     });
 
+    it('[SRV-045] is the one that spoke last, whoever registered last', () => {
+      const ground = createWorld();
+      const peer = new ScriptedPeer(ground);
+      const ids = ['one', 'two', 'three'].map((endpoint) => peer.register({ endpoint }));
+      const speaker = () => {
+        peer.code({ path: '/dp', contentFormat: 110, payload: '[{"n":"/3303/0/5700","v":1}]' });
+        return eventsOf(ground.events, 'send').at(-1)?.registration.endpoint;
+      };
+      assert.equal(speaker(), 'three');
+      for (const [at, endpoint] of ['one', 'two', 'one'].entries()) {
+        assert.equal(peer.code({ path: `/rd/${ids[endpoint === 'one' ? 0 : 1]}`, ...(at === 2 && { query: ['lt=500'] }) }), '2.04');
+        assert.equal(speaker(), endpoint);
+      }
+      for (const id of ids.slice(0, 2)) assert.equal(peer.code({ code: '0.04', path: `/rd/${id}` }), '2.02');
+      assert.equal(speaker(), 'three');
+    });
+
     it('[SRV-045] keeps its observations when the other one moves away', async () => {
       const ground = createWorld();
       const stays = new ScriptedPeer(ground);

@@ -69,6 +69,53 @@ describe('what outlives the server', () => {
     assert.deepEqual([...ground.kept().keys()], []);
   });
 
+  it('[SRV-260] keeps an Update that says nothing new in a record of its own, and the registration as it was', () => {
+    const { ground, peer } = world();
+    const id = peer.register({ query: ['lt=300'] });
+    const registration = structuredClone(ground.kept().get(`reg/${id}`));
+    ground.clock.advance(200_000);
+    assert.equal(peer.code({ path: `/rd/${id}` }), '2.04');
+    const wall = eventsOf(ground.events, 'updated')[0]!.at;
+    assert.deepEqual(ground.kept().get(`reg/${id}`), registration);
+    assert.deepEqual(ground.kept().get(`upd/${id}`), [wall, wall + 300_000]);
+    assert.deepEqual(ground.restart(), []);
+    assert.equal(ground.server.registration('dev')?.updatedAt, wall);
+    ground.events.length = 0;
+    ground.clock.advance(299_000);
+    assert.deepEqual(story(ground.events), []);
+    ground.clock.advance(2_000);
+    assert.deepEqual(story(ground.events), ['expired dev']);
+    assert.deepEqual([...ground.kept().keys()], []);
+  });
+
+  it('[SRV-260] takes the registration for true where a later Update changed it', () => {
+    const { ground, peer } = world();
+    const id = peer.register({ query: ['lt=300'] });
+    ground.clock.advance(1000);
+    peer.code({ path: `/rd/${id}` });
+    ground.clock.advance(1000);
+    peer.code({ path: `/rd/${id}`, query: ['lt=7000'] });
+    const registration = ground.server.registration('dev');
+    const { at } = eventsOf(ground.events, 'updated').at(-1)!;
+    assert.deepEqual(ground.restart(), []);
+    assert.deepEqual(ground.server.registration('dev'), registration);
+    assert.deepEqual([registration?.updatedAt, registration?.lifetime], [at, 7000]);
+    ground.events.length = 0;
+    ground.clock.advance(6_999_000);
+    assert.deepEqual(story(ground.events), []);
+  });
+
+  it('[SRV-260] keeps the number of a notification apart from what is observed', async () => {
+    const { ground, peer } = world();
+    peer.register();
+    const token = await observing(ground, peer);
+    const key = `obs/${token.toString('hex')}`;
+    const observation = structuredClone(ground.kept().get(key));
+    peer.push(token, '2.05', { payload: '21', contentFormat: 0, observe: 500 });
+    assert.deepEqual(ground.kept().get(key), observation);
+    assert.deepEqual(ground.kept().get(`seq/${token.toString('hex')}`), [500, eventsOf(ground.events, 'notification')[0]!.at]);
+  });
+
   it('[SRV-211] ends a lifetime that ran out meanwhile with its event, and its observations too', async () => {
     const { ground, peer } = world();
     peer.register({ query: ['lt=300'] });
@@ -222,6 +269,9 @@ describe('what outlives the server', () => {
     ['nothing in it', 'reg/ABCDEFGHIJ', { id: 'ABCDEFGHIJ' }],
     ['an observation without a registration', 'obs/0102', { registrationId: 'x', endpoint: 'd', path: '/3', startedAt: 1, lastAt: 1 }],
     ['an observation with an odd token', 'obs/012', {}],
+    ['the Update of nobody', 'upd/ABCDEFGHIJ', [1, 2]],
+    ['an Update that is none', 'upd/ABCDEFGHIJ', ['1', -1]],
+    ['the number of no observation', 'seq/0102', [1, 2]],
     ['a value of nobody', 'val//3/0/9|nobody', { type: 'integer', value: 1, at: 1 }],
   ];
   for (const [what, key, record] of damaged) {

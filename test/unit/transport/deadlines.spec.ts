@@ -5,12 +5,14 @@ import { Deadlines, type Deadline } from '../../../lib/transport/deadlines';
 type Step =
   | { readonly kind: 'add'; readonly at: number }
   | { readonly kind: 'remove'; readonly pick: number }
+  | { readonly kind: 'move'; readonly pick: number; readonly at: number }
   | { readonly kind: 'due'; readonly at: number };
 
 const time = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.constant(Infinity), fc.double({ min: 0, max: 200, noNaN: true }));
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('add' as const), at: time }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), pick: fc.nat(1000) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('move' as const), pick: fc.nat(1000), at: time }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('due' as const), at: fc.integer({ min: 0, max: 30 }) }) },
 );
 
@@ -19,7 +21,7 @@ describe('deadlines', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
         const deadlines = new Deadlines<number>();
-        const held: { readonly entry: Deadline<number>; readonly at: number; readonly item: number }[] = [];
+        const held: { readonly entry: Deadline<number>; at: number; readonly item: number }[] = [];
         let item = 0;
         for (const action of steps) {
           if (action.kind === 'add') {
@@ -29,6 +31,9 @@ describe('deadlines', () => {
             const [gone] = held.splice(action.pick % Math.max(held.length, 1), 1);
             if (gone) deadlines.remove(gone.entry);
             if (gone) assert.equal(gone.entry.index, -1);
+          } else if (action.kind === 'move') {
+            const moved = held[action.pick % Math.max(held.length, 1)];
+            if (moved) deadlines.move(moved.entry, (moved.at = action.at));
           } else {
             for (let taken = deadlines.takeDue(action.at); taken !== undefined; taken = deadlines.takeDue(action.at)) {
               const index = held.findIndex((other) => other.item === taken);
@@ -70,6 +75,14 @@ describe('deadlines', () => {
     deadlines.add(2, 'c');
     deadlines.remove(first);
     assert.equal(deadlines.takeDue(2), 'c');
+  });
+
+  it('takes an entry back that has left, when it is moved', () => {
+    const deadlines = new Deadlines<string>();
+    const entry = deadlines.add(1, 'a');
+    assert.equal(deadlines.takeDue(1), 'a');
+    deadlines.move(entry, 2);
+    assert.deepEqual([deadlines.size, deadlines.takeDue(1), deadlines.takeDue(2)], [1, undefined, 'a']);
   });
 
   it('is empty after clear, and what was in it can still be removed', () => {
