@@ -16,11 +16,12 @@ import { EventPump } from './server/event-pump';
 import type { LastValue } from './server/last-values';
 import { attachLive, type Attachment } from './server/live';
 import { restoreState } from './server/restore';
+import { queueSettings, type QueueSettings } from './server/presence';
 import { ServerCore } from './server/server';
 import type { Route } from './server/state';
 import { collectStats, StatsTimer, type ServerStats } from './server/stats';
 import { acquireStore, decodeValue, pagesOf, type Journal, type JournalReport, type SharedStore } from './store/index';
-import type { Observation, Operation, OperationOptions, OperationResult, Registration, ServerEvent } from './server/types';
+import type { Observation, Operation, OperationOptions, OperationResult, QueuedCommand, Registration, ServerEvent } from './server/types';
 import { createRealClock } from './transport/clock';
 import { hostList, listenAddresses } from './transport/addresses';
 import { acquireListener, listenerKey, releaseListener } from './transport/listeners';
@@ -40,6 +41,7 @@ export type { ModelProblem, ModelScope } from './models/registry';
 export type * from './models/types';
 export { DeviceTableError } from './credentials/entries';
 export type { CoapLimits } from './coap/params';
+export type { QueueSettings } from './server/presence';
 export type { LastValue } from './server/last-values';
 export type { ServerStats } from './server/stats';
 export type * from './server/types';
@@ -71,6 +73,8 @@ export interface Lwm2mServerOptions {
   readonly timeout?: number;
   /** Commands under way at most; one more fails with BUSY. Default 2000. */
   readonly maxOperations?: number;
+  /** Awake windows and waiting commands of devices in queue mode, see `QueueSettings`. */
+  readonly queue?: Partial<QueueSettings>;
   /** Events handed over in one turn of the event loop. Default 20. */
   readonly eventsPerTurn?: number;
   /** Milliseconds by which timers may be late before Registers and Sends are put off with 5.03. Default 1000. */
@@ -120,8 +124,19 @@ export interface Lwm2mServer {
   readonly model: Model;
   /** The definition files of a folder, after a new look at it; none while the server does not run. */
   modelFiles(scope: ModelScope): Promise<readonly ModelFile[]>;
-  /** Never rejects. */
+  /**
+   * Never rejects. With a store, a command that waits for a device in queue mode outlives the server: its result is then a
+   * `command` event of the next one, and the promise stays open.
+   */
   perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
+  /** The commands of a device in queue mode, in the order in which they are sent. */
+  queue(endpoint: string): QueuedCommand[];
+  /** Ends a command of `queue` with `CANCELLED`; false when there is none of this id any more. */
+  cancelQueued(id: string): boolean;
+  /** How many commands of a node wait for their devices. */
+  waitingOf(nodeId: string): number;
+  /** Whether a device in queue mode listens; undefined when it always does, or is not registered. */
+  awake(endpoint: string): boolean | undefined;
   /** The counters since the start, and sizes, at any time; of several servers on one port those of CoAP are the port's. */
   stats(): ServerStats;
   /** Keeps all events until `resumeEvents`, because nobody can take them now; what is too much is lost, and counted (`eventsLost`). */
@@ -150,6 +165,7 @@ interface Settings {
   readonly devices: DeviceTable;
   readonly timeout: number;
   readonly statsInterval: number;
+  readonly queue: QueueSettings;
   readonly maxOperations?: number;
   readonly maxLoopDelay: number;
   readonly observeAgain: boolean;
@@ -168,6 +184,7 @@ function settings(options: Lwm2mServerOptions): Settings {
     devices: table,
     timeout,
     statsInterval,
+    queue: queueSettings(options.queue),
     maxLoopDelay,
     observeAgain,
     ...(maxOperations !== undefined && { maxOperations }),
@@ -253,7 +270,8 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
         journal = store && openJournal(options.storeDir ?? '', store);
         const keeper = { touch: (record: string) => void journal?.touch(prefix + record) };
         const overloaded = (): boolean => pump.full || (loop?.current() ?? 0) > current.maxLoopDelay;
-        core = new ServerCore({ name, endpoint, driver, model: models.model, onError, keeper, overloaded, ...current });
+        const kept = store && { keeper };
+        core = new ServerCore({ name, endpoint, driver, model: models.model, onError, ...kept, overloaded, ...current });
         core.subscribe((event) => pump.push(event));
         if (store) await restore(core, store, acquired);
       } finally {
@@ -301,7 +319,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       udp: listener?.counters() ?? [],
       coap: listener?.endpoint.counters ?? newCounters(),
       sizes: listener?.endpoint.sizes() ?? NO_SIZES,
-      core: core?.counters() ?? { ...newServerCounters(), registrations: 0, observations: 0, pendingOperations: 0 },
+      core: core?.counters() ?? { ...newServerCounters(), registrations: 0, observations: 0, pendingOperations: 0, waitingCommands: 0 },
       uptime: listener ? listener.driver.clock.now() - startedAt : 0,
       internalErrors,
       eventsLost: pump.counters.lostEvents,
@@ -373,6 +391,10 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       if (core && listener) return core.perform(endpoint, operation, operationOptions);
       return Promise.resolve({ kind: 'failed', code: 'CLOSED', error: `The server "${name}" is not running.` });
     },
+    queue: (endpoint) => (listener && core?.queue(endpoint)) ?? [],
+    cancelQueued: (id) => (listener && core?.cancelQueued(id)) ?? false,
+    waitingOf: (nodeId) => core?.waitingOf(nodeId) ?? 0,
+    awake: (endpoint) => listener && core?.awake(endpoint),
     stats,
     pauseEvents() {
       if (pump.paused) return;

@@ -49,19 +49,22 @@ export function checkDevice(value: unknown, place: string): CheckedDevice {
     throw new DeviceTableError(`${place}: ${problem}. It should look like ${LIKE[like]}.`);
   };
   if (!isRecord(value)) return fail('it is not an object');
-  const { endpoint, mode = 'none', identity, key, name, timeout, disabled } = iotHubEntry(value) ?? value;
+  const { endpoint, mode = 'none', identity, key, name, timeout, awakeWindow, edrxCycle, disabled } = iotHubEntry(value) ?? value;
   if (typeof endpoint !== 'string' || endpoint === '' || endpoint.length > MAX_NAME) return fail('"endpoint" must be a text');
   if (mode !== 'none' && mode !== 'psk') return fail('"mode" must be "none" or "psk": other security modes are not there yet');
   like = mode;
   if (name !== undefined && typeof name !== 'string') return fail('"name" must be a text');
-  if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 1 && timeout <= MAX_TIME)) {
-    return fail(`"timeout" must be milliseconds, 1 to ${MAX_TIME}`);
+  const times: { timeout?: number; awakeWindow?: number; edrxCycle?: number } = {};
+  for (const [field, given] of Object.entries({ timeout, awakeWindow, edrxCycle })) {
+    if (given === undefined) continue;
+    if (!(typeof given === 'number' && given >= 1 && given <= MAX_TIME)) return fail(`"${field}" must be milliseconds, 1 to ${MAX_TIME}`);
+    times[field as keyof typeof times] = given;
   }
   const common: DeviceFacts = {
     endpoint,
     mode,
     ...(name !== undefined && { name }),
-    ...(timeout !== undefined && { timeout }),
+    ...times,
     ...(disabled === true && { disabled }),
   };
   if (mode === 'none') return { entry: common, key: undefined };

@@ -13,6 +13,13 @@ export interface DeviceEntry {
   readonly name?: string;
   /** Milliseconds to wait for this device's answers, instead of the server's setting. */
   readonly timeout?: number;
+  /** How long the device listens after it was heard, ms; with PSM its active timer (T3324), with eDRX its paging time window. */
+  readonly awakeWindow?: number;
+  /**
+   * The device uses eDRX with this cycle, ms: the network holds one message until it listens next. So the first waiting
+   * command is sent although the device sleeps, and again once a cycle until it answers. `timeout` should be longer than this.
+   */
+  readonly edrxCycle?: number;
   readonly disabled?: boolean;
 }
 

@@ -45,6 +45,9 @@ function row(
 
 const ANY = [1, 2, 3, 4];
 
+/** Parameters that every command has besides. */
+export const COMMON_PARAMS: readonly string[] = ['ttl'];
+
 /** The commands of this version; one row each. */
 export const COMMANDS: readonly CommandRow[] = [
   row('Read', 'path', ANY, [...PATH, TIMEOUT, FORMAT], 'Read {"id":"/3/0/9"}'),

@@ -6,6 +6,7 @@ import { formatPath } from '../lwm2m/path';
 import { omaModel } from '../model/oma';
 import type { Part } from './describe';
 import { describeNodes, describeObservation, describePaths, describeRegistration, registrationPayload } from './describe';
+import { describeKept } from './run';
 import type { ShapeContext } from './values-out';
 import { latest, shape, shapeEach } from './values-out';
 
@@ -36,6 +37,13 @@ export function toMessage(event: ServerEvent, options: MessageOptions = {}): Eve
     case 'deregistered':
     case 'expired':
       return about(event, event.registration, {});
+    case 'awake':
+    case 'sleeping':
+      return about(event, event.registration, { waiting: event.waiting });
+    case 'command': {
+      const { payload, meta } = describeKept(event, options);
+      return message(event.kind, event.endpoint, event.kind, payload, { ...meta, ...(event.origin && { node: event.origin.nodeId }) });
+    }
     case 'updated':
       return about(event, event.registration, { changed: [...event.changed] });
     case 'address-changed':

@@ -6,7 +6,7 @@ import { formatExecuteArgs } from '../lwm2m/execute-args';
 import { formatPath } from '../lwm2m/path';
 import { announcesComposite } from '../server/composite-requests';
 import type { CommandRow } from './commands';
-import { findCommand } from './commands';
+import { COMMON_PARAMS, findCommand } from './commands';
 import { checkCreate, checkDelete, checkExecute, checkUpdate, warnAccess, warnUnknown } from './checks';
 import { badRequest, isRecord, show } from './errors';
 import type { Target } from './targets';
@@ -32,6 +32,7 @@ export interface CommandSettings {
 }
 
 export const MAX_TIMEOUT_MS = 86_400_000;
+export const MAX_TTL_MS = 2_592_000_000;
 const MAX_DEPTH = 3;
 
 /** Names of content formats and their CoAP numbers (Core TS 1.1.1 7.4, registry "CoAP Content-Formats"). */
@@ -241,6 +242,7 @@ function optionsOf(command: Command, row: CommandRow): OperationOptions {
   const has = (name: string): boolean => row.params.some((entry) => entry.name === name) && !blank(param(command, name));
   return {
     ...(has('timeout') ? { timeout: timeoutOf(param(command, 'timeout')) } : {}),
+    ...(blank(param(command, 'ttl')) ? {} : { ttl: ttlOf(param(command, 'ttl')) }),
     ...(has('format') ? { contentFormat: formatOf(param(command, 'format')) } : {}),
   };
 }
@@ -259,6 +261,13 @@ function strictOf(value: unknown, otherwise: boolean): boolean {
   throw badRequest(`"strict" is true or false, not ${show(value)}.`);
 }
 
+/** Milliseconds a command may wait for a sleeping device, 0 to thirty days. Throws `CommandError` BAD_REQUEST. */
+function ttlOf(value: unknown): number {
+  const ms = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  if (typeof ms === 'number' && Number.isInteger(ms) && ms >= 0 && ms <= MAX_TTL_MS) return ms;
+  throw badRequest(`"ttl" is in milliseconds, a whole number from 0 to ${MAX_TTL_MS}, not ${show(value)}.`);
+}
+
 function formatOf(value: unknown): number {
   const known = Object.entries(FORMATS);
   const found = known.find(([name, number]) =>
@@ -270,7 +279,9 @@ function formatOf(value: unknown): number {
 
 function warnUnknownParams(command: Command, row: CommandRow, warnings: string[]): void {
   const names = row.params.map((entry) => entry.name);
-  const unknown = Object.keys(command.params).filter((name) => !names.includes(name));
+  const unknown = Object.keys(command.params).filter((name) => !names.includes(name) && !COMMON_PARAMS.includes(name));
   if (unknown.length === 0) return;
-  warnings.push(`Ignored: ${unknown.map(show).join(', ')}. The parameters of ${row.method} are ${names.join(', ')}.`);
+  warnings.push(
+    `Ignored: ${unknown.map(show).join(', ')}. The parameters of ${row.method} are ${[...names, ...COMMON_PARAMS].join(', ')}.`,
+  );
 }

@@ -57,6 +57,9 @@ const KINDS: Readonly<Record<ServerEvent['kind'], true>> = {
   'address-changed': true,
   deregistered: true,
   expired: true,
+  awake: true,
+  sleeping: true,
+  command: true,
   notification: true,
   'observation-ended': true,
   send: true,
@@ -67,7 +70,7 @@ const KINDS: Readonly<Record<ServerEvent['kind'], true>> = {
 export const EVENTS = Object.keys(KINDS) as readonly ServerEvent['kind'][];
 
 /** Names of the contract that this version does not report yet; nothing else will use them. */
-export const RESERVED_EVENTS = ['awake', 'sleeping', 'telemetry', 'attributes', 'command', 'bootstrap', 'ota'] as const;
+export const RESERVED_EVENTS = ['telemetry', 'attributes', 'bootstrap', 'ota'] as const;
 
 /** The name of an answer, out of the closed list. */
 export function resultName(answer: Extract<OperationResult, { kind: 'answer' }>): ResultName {

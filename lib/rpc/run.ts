@@ -1,6 +1,15 @@
 import type { Path } from '../lwm2m/types';
 import type { Model } from '../model/types';
-import type { FailureCode, Operation, OperationOptions, OperationResult, Registration } from '../server/types';
+import type {
+  CommandOrigin,
+  FailureCode,
+  Operation,
+  OperationOptions,
+  OperationResult,
+  QueueFacts,
+  Registration,
+  ServerEvent,
+} from '../server/types';
 import type { Command, RpcOptions, RpcResult } from './types';
 import { formatPath } from '../lwm2m/path';
 import { omaModel } from '../model/oma';
@@ -9,6 +18,7 @@ import { valueOf, type Answer } from './answers';
 import { describeNodes, describeObservation, describePaths, describeRegistration } from './describe';
 import { CommandError, badRequest, show } from './errors';
 import { iotHubResult, iotHubValue } from './iot-hub';
+import { lateOrigin, readLate } from './late';
 import { isComposite, performOneByOne } from './one-by-one';
 import type { ReadyOperation } from './operations';
 import { timeoutOf, toOperation } from './operations';
@@ -30,11 +40,14 @@ export interface RunOptions extends RpcOptions {
   readonly model?: Model;
   /** Epoch ms, for `meta.at`. Default `Date.now`. */
   readonly now?: () => number;
+  /** What finds the way back with the result when the server is restarted while the command waits. */
+  readonly origin?: CommandOrigin;
 }
 
 /** What is known of the command by the time it ends. */
 interface Progress {
-  command?: Command;
+  command?: Pick<Command, 'method'>;
+  queue?: QueueFacts;
   registration?: Registration;
   ready?: ReadyOperation;
 }
@@ -50,14 +63,21 @@ export async function runCommand(server: RpcServer, endpoint: string, command: u
   const now = options.now ?? Date.now;
   const model = options.model ?? server.model ?? omaModel();
   try {
-    progress.command = parseCommand(command);
+    const parsed = parseCommand(command);
+    progress.command = parsed;
     progress.registration = findRegistration(server, endpoint);
-    progress.ready = toOperation(progress.command, progress.registration, model, options);
+    progress.ready = toOperation(parsed, progress.registration, model, options);
     const timeout = progress.ready.options.timeout ?? (options.timeout === undefined ? undefined : timeoutOf(options.timeout));
-    const settings = timeout === undefined ? progress.ready.options : { ...progress.ready.options, timeout };
+    const { origin } = options;
+    const settings = {
+      ...progress.ready.options,
+      ...(timeout !== undefined && { timeout }),
+      ...(origin && { origin: lateOrigin(origin, progress.ready, options) }),
+    };
     const result = await perform(server, endpoint, progress.ready.operation, settings, progress.registration, options);
     if (result.kind === 'failed') {
       if (result.registration !== undefined) progress.registration = result.registration;
+      if (result.queue !== undefined) progress.queue = result.queue;
       return failed(result.code, result.error, progress, model, now());
     }
     return answered(result, progress.ready, model, options, now());
@@ -72,6 +92,19 @@ export async function runCommand(server: RpcServer, endpoint: string, command: u
       now(),
     );
   }
+}
+
+/** The result of a command that a server before this one took, as its giver wanted it of `runCommand`. */
+export function describeKept(
+  event: Extract<ServerEvent, { kind: 'command' }>,
+  { model = omaModel() }: Pick<RunOptions, 'model'> = {},
+): RpcResult {
+  const { operation, origin, result, at } = event;
+  const ready = readLate(operation, origin);
+  if (result.kind === 'answer') return answered(result, ready, model, ready, at);
+  const { registration, queue } = result;
+  const progress = { command: { method: operation.kind }, ready, ...(registration && { registration }), ...(queue && { queue }) };
+  return failed(result.code, result.error, progress, model, at);
 }
 
 function findRegistration(server: RpcServer, endpoint: unknown): Registration {
@@ -99,7 +132,13 @@ function perform(
   return performOneByOne(operation, registration, settings, (each, set) => server.perform(endpoint, each, set));
 }
 
-function answered(answer: Answer, ready: ReadyOperation, model: Model, options: RunOptions, at: number): RpcResult {
+function answered(
+  answer: Answer,
+  ready: ReadyOperation,
+  model: Model,
+  options: Pick<RunOptions, 'instanceKeys' | 'answers'>,
+  at: number,
+): RpcResult {
   const { operation, targets, warnings } = ready;
   const { registration } = answer;
   const context = { instanceKeys: options.instanceKeys ?? 'id', model, versions: registration.versions } as const;
@@ -113,6 +152,7 @@ function answered(answer: Answer, ready: ReadyOperation, model: Model, options: 
     rtt: answer.rtt,
     ...(answer.contentFormat === undefined ? {} : { contentFormat: answer.contentFormat }),
     ...(answer.observation === undefined ? {} : { observation: describeObservation(answer.observation) }),
+    ...(answer.queue === undefined ? {} : { queue: { ...answer.queue } }),
     registration: describeRegistration(registration),
     warnings: [...warnings, ...(answer.warnings ?? [])],
   };
@@ -142,7 +182,7 @@ function pathOf({ operation, targets }: ReadyOperation): { path?: string } {
 }
 
 function failed(code: FailureCode, error: string, progress: Progress, model: Model, at: number): RpcResult {
-  const { command, registration, ready } = progress;
+  const { command, registration, ready, queue } = progress;
   const versions: ReadonlyMap<number, string> = registration?.versions ?? new Map<number, string>();
   const about = ready === undefined ? {} : describePaths(pathsOf(ready), isComposite(ready.operation), model, versions);
   const meta: Part = {
@@ -150,6 +190,7 @@ function failed(code: FailureCode, error: string, progress: Progress, model: Mod
     at,
     ...about,
     failure: code,
+    ...(queue === undefined ? {} : { queue: { ...queue } }),
     ...(registration === undefined ? {} : { registration: describeRegistration(registration) }),
     warnings: ready === undefined ? [] : [...ready.warnings],
   };

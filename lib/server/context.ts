@@ -5,6 +5,7 @@ import type { Clock } from '../transport/types';
 import type { StateKeeper } from './keeper';
 import type { LastValues } from './last-values';
 import type { ObservationTable } from './observations';
+import type { QueueSettings } from './presence';
 import type { Registrations } from './registrations';
 import type { Observation, Registration, ServerEvent } from './types';
 
@@ -22,6 +23,12 @@ export interface ServerCounters {
   operations: number;
   /** Commands refused because too many were under way. */
   busyOperations: number;
+  /** Commands that had to wait for their device. */
+  commandsQueued: number;
+  /** Commands whose time ended before their device was reached. */
+  commandsExpired: number;
+  /** Commands refused because too many waited. */
+  commandsOverflowed: number;
   /** Registers and Sends put off with 5.03 because the flows could not follow. */
   shed: number;
   /** Errors that should not have happened; each is reported. */
@@ -33,6 +40,7 @@ export type CoreCounters = Readonly<ServerCounters> & {
   readonly registrations: number;
   readonly observations: number;
   readonly pendingOperations: number;
+  readonly waitingCommands: number;
 };
 
 /** All at 0. */
@@ -48,6 +56,9 @@ export function newServerCounters(): ServerCounters {
     undecodable: 0,
     operations: 0,
     busyOperations: 0,
+    commandsQueued: 0,
+    commandsExpired: 0,
+    commandsOverflowed: 0,
     shed: 0,
     internalErrors: 0,
   };
@@ -68,6 +79,11 @@ export interface ServerContext {
   timeout: number;
   /** Commands under way at most; one more fails with BUSY. */
   maxOperations: number;
+  queue: QueueSettings;
+  /** The device has said something; its answer, if any, is on the wire. */
+  readonly heard: (registration: Registration) => void;
+  /** The registration of the device has ended, and no other one took its place. */
+  readonly left: (endpoint: string) => void;
   /** Whether the flows are so far behind that new work has to be put off. */
   readonly overloaded: () => boolean;
   /** To be called only after the answer to the device is on the wire. */

@@ -1,42 +1,72 @@
-import type { Operation, OperationOptions, OperationResult, Observation, Registration } from './types';
+import { pathsOf } from './operation-requests';
+import { pathsText } from './pending';
+import type { Observing } from './operation-requests';
+import type { OperationOptions, OperationResult, Observation, Registration } from './types';
+
+/** An observation as it is asked for once more. */
+export interface Again {
+  readonly operation: Observing;
+  readonly options: OperationOptions;
+}
 
 /** Starts an operation the server wants for itself. */
-export type Start = (endpoint: string, operation: Operation, options: OperationOptions, done: (result: OperationResult) => void) => void;
+export type Start = (again: Again, done: (result: OperationResult) => void) => void;
+
+/** What asks for each observation again, in the order they began. */
+export function againOperations(observations: readonly Observation[]): Again[] {
+  const sorted = [...observations].sort((a, b) => a.startedAt - b.startedAt);
+  return sorted.map(({ path, paths, attributes, accept }) => {
+    const asked = attributes === undefined ? {} : { attributes };
+    return {
+      operation: paths ? { kind: 'ObserveComposite', paths, ...asked } : { kind: 'Observe', path, ...asked },
+      options: accept === undefined ? {} : { contentFormat: accept },
+    };
+  });
+}
+
+/** Why it is of no use to ask: the device registered the object no more. */
+export function notThere(operation: Observing, { objects }: Registration): string | undefined {
+  const gone = pathsOf(operation).find(({ ids }) => !objects.some(({ objectId }) => objectId === ids[0]));
+  return gone && `the device did not register object ${gone.ids[0]} again`;
+}
+
+/** Why an observation does not run again; undefined when it does, or when those who stopped it know. */
+export function whyNot(result: OperationResult): string | undefined {
+  // Overtaken by an Observe of a flow, or ended with the registration.
+  if (result.kind === 'failed') return result.code === 'CANCELLED' ? undefined : result.error;
+  if (!result.ok) return `the device answered ${result.result}`;
+  return result.observation ? undefined : 'the device does not observe it any more';
+}
+
+/** What is told of an observation that does not run again. */
+export function lostText(operation: Observing, reason: string): string {
+  return `${pathsText(operation)} is not observed any more: ${reason}`;
+}
 
 /**
- * A device that registers anew has forgotten what it observed (Core TS 6.4.1): asks for it again, in the order it began, one after the
- * other. `failed` hears of each that could not be had; what the device registered no more is among them. Ends with the registration.
+ * A device that registers anew has forgotten what it observed (Core TS 6.4.1): asks for it again, one after the other. `failed` hears
+ * of each that could not be had; what the device registered no more is among them. Ends with the registration.
  */
 export function observeAgain(
   registration: Registration,
   observations: readonly Observation[],
   start: Start,
-  failed: (observation: Observation, reason: string) => void,
+  failed: (operation: Observing, reason: string) => void,
 ): void {
-  const registered = new Set(registration.objects.map(({ objectId }) => objectId));
-  const waiting = [...observations].sort((a, b) => a.startedAt - b.startedAt);
+  const waiting = againOperations(observations);
   const next = (): void => {
-    const observation = waiting.shift();
-    if (!observation) return;
-    const { path, paths, attributes, accept } = observation;
-    const gone = (paths ?? [path]).find(({ ids }) => !registered.has(ids[0] ?? -1));
-    if (gone) {
-      failed(observation, `the device did not register object ${gone.ids[0]} again`);
+    const again = waiting.shift();
+    if (!again) return;
+    const gone = notThere(again.operation, registration);
+    if (gone !== undefined) {
+      failed(again.operation, gone);
       next();
       return;
     }
-    const asked = attributes === undefined ? {} : { attributes };
-    const operation: Operation = paths ? { kind: 'ObserveComposite', paths, ...asked } : { kind: 'Observe', path, ...asked };
-    start(registration.endpoint, operation, accept === undefined ? {} : { contentFormat: accept }, (result) => {
-      // Overtaken by an Observe of a flow, or ended with the registration: no word, those who did it know.
-      if (result.kind === 'failed' && result.code === 'CANCELLED') {
-        if (result.registration === registration) next();
-        return;
-      }
-      if (result.kind === 'failed') failed(observation, result.error);
-      else if (!result.ok) failed(observation, `the device answered ${result.result}`);
-      else if (!result.observation) failed(observation, 'the device does not observe it any more');
-      next();
+    start(again, (result) => {
+      const reason = whyNot(result);
+      if (reason !== undefined) failed(again.operation, reason);
+      if (result.kind !== 'failed' || result.code !== 'CANCELLED' || result.registration === registration) next();
     });
   };
   next();

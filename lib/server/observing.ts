@@ -51,7 +51,12 @@ export class ObservingService {
     }
     const { response } = report;
     if (isSuccess(response.code)) this.#notified(observation, registration, report.peer, response);
-    if (report.kind !== 'ended') return;
+    if (report.kind === 'ended') this.#ended(observation, registration, response);
+    const { devices, heard } = this.#context;
+    if (devices.mayActFor(report.peer.identity, registration.endpoint).allowed) heard(registration);
+  }
+
+  #ended(observation: Observation, registration: Registration, response: IncomingResponse): void {
     const { clock, emit } = this.#context;
     this.#context.observations.remove(observation);
     const at = clock.wall();

@@ -31,6 +31,14 @@ const CHOSEN: readonly FreshOperation['kind'][] = [
   'WriteComposite',
 ];
 
+export function isLocal(operation: Operation): operation is LocalOperation {
+  return operation.kind === 'DiscoverAll' || operation.kind === 'ObserveReadAll';
+}
+
+export function isCancellation(operation: Operation): operation is Cancellation {
+  return operation.kind === 'ObserveCancel' || operation.kind === 'ObserveCompositeCancel';
+}
+
 /** The paths an operation is about; none for one about the whole device. */
 export function pathsOf(operation: Operation): readonly Path[] {
   if ('path' in operation) return [operation.path];

@@ -8,7 +8,14 @@ import { readAnswer } from './answers';
 import type { ServerContext } from './context';
 import { localAnswer } from './local-operations';
 import { isObserving, ObservingService } from './observing';
-import { observationRequest, operationRequest, type Cancellation, type DeviceOperation } from './operation-requests';
+import {
+  isCancellation,
+  isLocal,
+  observationRequest,
+  operationRequest,
+  type Cancellation,
+  type DeviceOperation,
+} from './operation-requests';
 import { failureText, isComposite, observedText, pathList, pathsText, type PendingOperation } from './pending';
 import { failure, FAILURES } from './results';
 import type { Observation, Operation, OperationOptions, OperationResult, Registration } from './types';
@@ -54,7 +61,7 @@ export class OperationService {
     }
     if (!entry) return { id, result: failure('UNKNOWN_ENDPOINT', `No device with the endpoint name "${endpoint}" is registered.`) };
     const { registration } = entry;
-    if (operation.kind === 'DiscoverAll' || operation.kind === 'ObserveReadAll') {
+    if (isLocal(operation)) {
       return { id, result: localAnswer(operation, registration, observations.of(registration.id)) };
     }
     const observed = this.#observedBy(operation, registration);
@@ -172,6 +179,8 @@ export class OperationService {
 
   #finished(pending: PendingOperation, outcome: Outcome): void {
     if (!this.#pending.has(pending.id)) return;
+    const entry = outcome.kind === 'response' ? this.#context.registrations.byId(pending.registration.id) : undefined;
+    if (entry) this.#context.heard(entry.registration);
     if (outcome.kind === 'response' && this.#triedAgain(pending, outcome.response)) return;
     this.#finish(pending, this.#result(pending, outcome));
     if (pending.early) this.#observing.report(pending.early);
@@ -224,10 +233,6 @@ export class OperationService {
 
 const NO_COMPOSITE =
   'Devices without composite operations often do not answer them at all: the setting "one by one" asks for each path by itself.';
-
-function isCancellation(operation: DeviceOperation): operation is Cancellation {
-  return operation.kind === 'ObserveCancel' || operation.kind === 'ObserveCompositeCancel';
-}
 
 function sameTarget(a: DeviceOperation, b: DeviceOperation): boolean {
   return a.kind === b.kind && pathsText(a) === pathsText(b);

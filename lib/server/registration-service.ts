@@ -129,6 +129,7 @@ export class RegistrationService implements Core {
     emit({ kind: 'registered', at: registration.registeredAt, registration });
     this.#hint(registration);
     if (observed.length > 0) this.#context.observeAgain(registration, observed);
+    this.#context.heard(registration);
   }
 
   #update(request: IncomingRequest, id: string): void {
@@ -173,6 +174,7 @@ export class RegistrationService implements Core {
     }
     emit({ kind: 'updated', at, registration, changed });
     if (changed.includes('objects')) this.#hint(registration);
+    this.#context.heard(registration);
   }
 
   #hint(registration: Registration): void {
@@ -231,6 +233,7 @@ export class RegistrationService implements Core {
       emit({ kind: 'observation-ended', at: clock.wall(), registration: entry.registration, observation, reason });
     }
     this.#context.endOperations(entry.registration.id, ENDINGS[reason]);
+    if (reason !== 'replaced') this.#context.left(entry.registration.endpoint);
   }
 
   #answer(request: IncomingRequest, response: ResponseSpec): void {

@@ -46,6 +46,7 @@ export class SendService {
     const at = clock.wall();
     this.#context.lastValues.learn(entry.registration.endpoint, nodes, at);
     emit({ kind: 'send', at, registration: entry.registration, nodes, contentFormat: request.contentFormat });
+    this.#context.heard(entry.registration);
   }
 
   /** Answers and returns undefined when the payload is not a proper Send. */

@@ -6,16 +6,19 @@ import { newServerCounters, type CoreCounters, type ServerContext } from './cont
 import { NO_KEEPER, valueKey, type StateKeeper, type StateRecord } from './keeper';
 import { LastValues, type LastValue } from './last-values';
 import { cancelAll } from './cancel-all';
-import { observeAgain } from './observe-again';
+import { againOperations, lostText, notThere, observeAgain, whyNot, type Start } from './observe-again';
 import { ObservationTable } from './observations';
 import { OperationService } from './operation-service';
-import { observedText } from './pending';
+import { isLocal, type Observing } from './operation-requests';
+import { queueSettings, type QueueSettings } from './presence';
+import { CommandQueue } from './queue';
+import type { QueuedItem } from './queued-command';
 import { failure } from './results';
 import { RegistrationService } from './registration-service';
 import { Registrations } from './registrations';
 import { SendService } from './send-service';
 import { ServerState, type Route } from './state';
-import type { Observation, Operation, OperationOptions, OperationResult, Registration, ServerEvent } from './types';
+import type { Observation, Operation, OperationOptions, OperationResult, QueuedCommand, Registration, ServerEvent } from './types';
 
 export interface ServerCoreOptions {
   /** Names the server in errors about shared ports. */
@@ -29,6 +32,8 @@ export interface ServerCoreOptions {
   readonly maxOperations?: number;
   /** Whether a device that registers anew is asked again for what it observed. Default true. */
   readonly observeAgain?: boolean;
+  /** Throws RangeError when one makes no sense. */
+  readonly queue?: Partial<QueueSettings>;
   /** Whether new work has to be put off; default never. */
   readonly overloaded?: () => boolean;
   /** Told of every record that changes; default: nothing is kept. */
@@ -47,11 +52,14 @@ export class ServerCore {
   readonly #driver: Driver;
   readonly #registration: RegistrationService;
   readonly #operations: OperationService;
+  readonly #queue: CommandQueue;
   readonly #state: ServerState;
   readonly #onError: (error: unknown) => void;
   #again: boolean;
   readonly #listeners = new Set<(event: ServerEvent) => void>();
   readonly #results = new Map<number, (result: OperationResult) => void>();
+  /** Of queued commands, by their ids; one from before a restart has none. */
+  readonly #waiters = new Map<string, (result: OperationResult) => void>();
   readonly #detach: (() => void)[];
 
   /** Throws `RouteTakenError` when another server serves `/rd` or `/dp` on this endpoint. */
@@ -71,6 +79,9 @@ export class ServerCore {
       lastValues: new LastValues((device, path) => keeper.touch(valueKey(device, path))),
       keeper,
       overloaded,
+      queue: queueSettings(options.queue),
+      heard: (registration) => this.#queue.heard(registration),
+      left: (device) => this.#queue.left(device),
       maxOperations,
       counters: newServerCounters(),
       timeout,
@@ -81,7 +92,14 @@ export class ServerCore {
     };
     this.#registration = new RegistrationService(this.#context);
     this.#operations = new OperationService(this.#context, (id, result) => this.#finished(id, result));
-    this.#state = new ServerState(this.#context);
+    this.#queue = new CommandQueue({
+      context: this.#context,
+      kept: keeper !== NO_KEEPER,
+      start: ({ endpoint: device, operation, options: how, again }) => this.#operations.start(device, operation, how, again),
+      cancel: (id) => this.#operations.cancel(id),
+      onResult: (item, result) => this.#queueEnded(item, result),
+    });
+    this.#state = new ServerState(this.#context, this.#queue);
     this.#detach = [endpoint.route('rd', this.#registration, name)];
     try {
       this.#detach.push(endpoint.route('dp', new SendService(this.#context), name));
@@ -91,6 +109,7 @@ export class ServerCore {
     }
     this.#detach.push(endpoint.observeReports((report) => this.#operations.report(report)));
     driver.attach(this.#registration);
+    driver.attach(this.#queue);
   }
 
   subscribe(listener: (event: ServerEvent) => void): () => void {
@@ -128,9 +147,31 @@ export class ServerCore {
     return this.#state.record(key);
   }
 
-  /** No lifetime ends until the function it returns is called. */
+  /** No lifetime ends, and no waiting command is sent, until the function it returns is called. */
   pauseLifetimes(): () => void {
-    return this.#registration.pauseLifetimes();
+    const resume = [this.#registration.pauseLifetimes(), this.#queue.pause()];
+    return () => resume.forEach((each) => each());
+  }
+
+  /** The commands of a device in queue mode, in the order in which they are sent. */
+  queue(endpoint: string): QueuedCommand[] {
+    return this.#queue.list(endpoint);
+  }
+
+  /** Ends a command of `queue` with `CANCELLED`; false when there is none of this id any more. */
+  cancelQueued(id: string): boolean {
+    return this.#queue.cancel(id);
+  }
+
+  /** How many commands of a node wait for their devices. */
+  waitingOf(nodeId: string): number {
+    return this.#queue.waitingOf(nodeId);
+  }
+
+  /** Whether a device in queue mode listens; undefined when it always does, or is not registered. */
+  awake(endpoint: string): boolean | undefined {
+    const registration = this.registration(endpoint);
+    return registration && this.#queue.isAwake(registration);
   }
 
   /** Takes back a record, see `ServerState.restore`. */
@@ -138,7 +179,10 @@ export class ServerCore {
     return this.#state.restore(key, value, route);
   }
 
-  /** Never rejects; exactly one result. */
+  /**
+   * Never rejects; exactly one result. A command that waits for a device in queue mode outlives this server, where there is
+   * a keeper: its result is then a `command` event of the next one, and the promise stays open.
+   */
   perform(endpoint: string, operation: Operation, options: OperationOptions = {}): Promise<OperationResult> {
     return new Promise((resolve) => {
       try {
@@ -147,6 +191,14 @@ export class ServerCore {
           if (!entry) resolve(failure('UNKNOWN_ENDPOINT', `No device with the endpoint name "${endpoint}" is registered.`));
           else
             resolve(cancelAll(entry.registration, this.observations(endpoint), options, (each, set) => this.perform(endpoint, each, set)));
+          return;
+        }
+        const registration = this.registration(endpoint);
+        if (registration && this.#queue.takes(registration) && !isLocal(operation)) {
+          const { id, failed } = this.#queue.add(registration, operation, options);
+          if (!failed) this.#waiters.set(id, resolve);
+          this.#queue.proceed(endpoint);
+          if (failed) resolve(failed);
           return;
         }
         const { id, result } = this.#operations.start(endpoint, operation, options);
@@ -162,7 +214,13 @@ export class ServerCore {
 
   counters(): CoreCounters {
     const { counters, registrations, observations } = this.#context;
-    return { ...counters, registrations: registrations.size, observations: observations.size, pendingOperations: this.#operations.pending };
+    return {
+      ...counters,
+      registrations: registrations.size,
+      observations: observations.size,
+      pendingOperations: this.#operations.pending,
+      waitingCommands: this.#queue.waiting,
+    };
   }
 
   /** Registered devices. */
@@ -171,44 +229,66 @@ export class ServerCore {
   }
 
   /** Takes over new settings without touching registrations; they bind a device at its next message. */
-  configure(settings: {
-    readonly devices: DeviceTable;
-    readonly timeout: number;
-    readonly maxOperations?: number;
-    readonly observeAgain?: boolean;
-  }): void {
+  configure(settings: Pick<ServerCoreOptions, 'devices' | 'timeout' | 'maxOperations' | 'observeAgain' | 'queue'>): void {
+    this.#context.queue = queueSettings(settings.queue);
     this.#context.devices = settings.devices;
     this.#again = settings.observeAgain ?? true;
     this.#context.timeout = settings.timeout;
     this.#context.maxOperations = settings.maxOperations ?? MAX_OPERATIONS;
   }
 
-  /** Ends every operation with `CLOSED` and serves nothing any more. */
+  /** Ends every operation with `CLOSED`, but for waiting commands that are kept, and serves nothing any more. */
   close(): void {
+    this.#queue.close();
     this.#operations.close();
     for (const detach of this.#detach) detach();
     this.#driver.detach(this.#registration);
+    this.#driver.detach(this.#queue);
   }
 
   #observeAgain(registration: Registration, observations: readonly Observation[]): void {
     if (!this.#again) return;
-    observeAgain(
-      registration,
-      observations,
-      (endpoint, operation, options, done) => {
-        if (operation.kind === 'ObserveCancelAll') return;
-        const { id, result } = this.#operations.start(endpoint, operation, options, true);
-        if (result) done(result);
-        else this.#results.set(id, done);
-      },
-      (observation, reason) => {
-        const text = `${observedText(observation)} is not observed any more: ${reason}`;
-        this.#emit({ kind: 'log', at: this.#driver.clock.wall(), registration, level: 'warn', text });
-      },
-    );
+    const { endpoint } = registration;
+    const failed = (operation: Observing, reason: string): void => this.#lost(registration, lostText(operation, reason));
+    const start: Start = ({ operation, options }, done) => {
+      const { id, result } = this.#operations.start(endpoint, operation, options, true);
+      if (result) done(result);
+      else this.#results.set(id, done);
+    };
+    if (!this.#queue.takes(registration)) {
+      observeAgain(registration, observations, start, failed);
+      return;
+    }
+    // A device that sleeps may do so before it is asked for all.
+    for (const { operation, options } of againOperations(observations)) {
+      const gone = notThere(operation, registration);
+      if (gone !== undefined) failed(operation, gone);
+      else this.#queue.add(registration, operation, options, true);
+    }
+  }
+
+  #lost(registration: Registration, text: string): void {
+    this.#emit({ kind: 'log', at: this.#driver.clock.wall(), registration, level: 'warn', text });
+  }
+
+  #queueEnded(item: QueuedItem, result: OperationResult): void {
+    const { id, endpoint, operation, origin } = item;
+    if (item.again) {
+      const reason = whyNot(result);
+      if (reason !== undefined && result.registration) this.#lost(result.registration, lostText(operation as Observing, reason));
+      return;
+    }
+    const resolve = this.#waiters.get(id);
+    this.#waiters.delete(id);
+    if (resolve) resolve(result);
+    else this.#emit({ kind: 'command', at: this.#context.clock.wall(), endpoint, id, operation, result, ...(origin && { origin }) });
   }
 
   #finished(id: number, result: OperationResult): void {
+    if (this.#queue.owns(id)) {
+      this.#queue.result(id, result);
+      return;
+    }
     const resolve = this.#results.get(id);
     this.#results.delete(id);
     resolve?.(result);

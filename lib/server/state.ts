@@ -2,6 +2,7 @@ import type { Peer } from '../transport/types';
 import type { ServerContext } from './context';
 import { parseKey, parseValueName, registrationKey, updatedKey, type RecordKind, type StateRecord } from './keeper';
 import { observationRequest } from './operation-requests';
+import type { CommandQueue } from './queue';
 import {
   readSequence,
   readUpdate,
@@ -23,9 +24,11 @@ export type Route = (registration: Registration, local: string | undefined) => P
 export class ServerState {
   readonly #context: ServerContext;
   readonly #reader = new RecordReader();
+  readonly #queue: CommandQueue;
 
-  constructor(context: ServerContext) {
+  constructor(context: ServerContext, queue: CommandQueue) {
     this.#context = context;
+    this.#queue = queue;
   }
 
   record(key: string): StateRecord | undefined {
@@ -57,6 +60,8 @@ export class ServerState {
         const value = this.#context.lastValues.get(endpoint, path);
         return value && { value };
       }
+      case 'cmd':
+        return this.#queue.record(name);
       default:
         return kind satisfies never;
     }
@@ -90,6 +95,8 @@ export class ServerState {
         this.#context.lastValues.restore(endpoint, path, last);
         return true;
       }
+      case 'cmd':
+        return this.#queue.restore(name, value);
       default:
         return kind satisfies never;
     }
@@ -109,6 +116,7 @@ export class ServerState {
       keeper.touch(updatedKey(earlier.registration.id));
     }
     registrations.add(kept.registration, peer, this.#monotonic(kept.expiresAt));
+    this.#queue.restored(kept.registration);
     changed();
     return true;
   }
@@ -120,6 +128,7 @@ export class ServerState {
     // A later Update may have changed more, and is in the registration.
     if (kept.updatedAt <= entry.registration.updatedAt) return true;
     this.#context.registrations.updated(entry, kept.updatedAt, this.#monotonic(kept.expiresAt));
+    this.#queue.restored(entry.registration);
     return true;
   }
 

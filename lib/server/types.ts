@@ -57,6 +57,36 @@ export interface Observation {
   readonly startedAt: number;
 }
 
+/** Who gave a command: what finds the way back after a restart. */
+export interface CommandOrigin {
+  readonly nodeId: string;
+  /** Plain data of the caller, handed back as it is with the result. */
+  readonly context: unknown;
+}
+
+/** A command that waits for its device, or is on its way to one in queue mode. */
+export interface QueuedCommand {
+  /** For `cancelQueued`. */
+  readonly id: string;
+  readonly endpoint: string;
+  readonly operation: Operation;
+  /** Epoch ms. */
+  readonly queuedAt: number;
+  readonly expiresAt: number;
+  readonly sending: boolean;
+  /** 1 = the next one to be sent, 0 = on its way. */
+  readonly position: number;
+  readonly nodeId?: string;
+}
+
+/** On the result of a command that had to wait. */
+export interface QueueFacts {
+  /** Commands of the device that still wait. */
+  readonly waiting: number;
+  /** The place at which this one began to wait, 1 = the first. */
+  readonly position: number;
+}
+
 export type RegistrationEnd = 'deregistered' | 'expired' | 'replaced';
 
 /** Everything the server reports. Each event is plain data; times are epoch ms. */
@@ -72,6 +102,20 @@ export type ServerEvent =
     }
   | { readonly kind: 'deregistered'; readonly at: number; readonly registration: Registration }
   | { readonly kind: 'expired'; readonly at: number; readonly registration: Registration }
+  /** A device in queue mode listens; `waiting` commands are sent to it now. */
+  | { readonly kind: 'awake'; readonly at: number; readonly registration: Registration; readonly waiting: number }
+  /** It listens no more: its time is over, or it did not acknowledge. */
+  | { readonly kind: 'sleeping'; readonly at: number; readonly registration: Registration; readonly waiting: number }
+  | {
+      /** The result of a waiting command that was given before the server was restarted. */
+      readonly kind: 'command';
+      readonly at: number;
+      readonly endpoint: string;
+      readonly id: string;
+      readonly operation: Operation;
+      readonly result: OperationResult;
+      readonly origin?: CommandOrigin;
+    }
   | {
       readonly kind: 'refused';
       readonly at: number;
@@ -159,6 +203,9 @@ export interface OperationOptions {
   /** Milliseconds for the whole operation. */
   readonly timeout?: number;
   readonly contentFormat?: number;
+  /** How long it may wait for a device in queue mode, ms; `timeout` counts from when it is sent. */
+  readonly ttl?: number;
+  readonly origin?: CommandOrigin;
 }
 
 /** What the device said, or why it could not be asked. */
@@ -187,8 +234,15 @@ export type OperationResult =
       readonly rtt: number;
       readonly registration: Registration;
       readonly warnings?: readonly string[];
+      readonly queue?: QueueFacts;
     }
-  | { readonly kind: 'failed'; readonly code: FailureCode; readonly error: string; readonly registration?: Registration };
+  | {
+      readonly kind: 'failed';
+      readonly code: FailureCode;
+      readonly error: string;
+      readonly registration?: Registration;
+      readonly queue?: QueueFacts;
+    };
 
 /** Why a command was not done at all; the `code` of `done(error)`. */
 export type FailureCode =

@@ -7,6 +7,9 @@ export const eventKinds = [
   'replaced',
   'address-changed',
   'refused',
+  'awake',
+  'sleeping',
+  'command',
   'notification',
   'observation-ended',
   'send',
@@ -17,4 +20,4 @@ export const eventKinds = [
 export type EventKind = (typeof eventKinds)[number];
 
 /** The events that carry values, and which the path filter is for. */
-export const valueEvents: readonly EventKind[] = ['notification', 'observation-ended', 'send'];
+export const valueEvents: readonly EventKind[] = ['notification', 'observation-ended', 'send', 'command'];

@@ -1,4 +1,4 @@
-import type { ServerEvent } from '../../lib/index';
+import type { Operation, ServerEvent } from '../../lib/index';
 import { textField } from '../shared/fields';
 import { matchesGlob } from '../shared/glob';
 import type { InSettings } from './migrations';
@@ -31,7 +31,7 @@ export function pathPrefix(path: string): number[] {
 }
 
 function endpointOf(event: Exclude<ServerEvent, { kind: 'stats' }>): string {
-  return event.kind === 'refused' ? event.endpoint : event.registration.endpoint;
+  return event.kind === 'refused' || event.kind === 'command' ? event.endpoint : event.registration.endpoint;
 }
 
 /** The event with the values under the prefix only; undefined when none is left. Events without values pass. */
@@ -44,11 +44,19 @@ function under(event: ServerEvent, prefix: readonly number[]): ServerEvent | und
       // A notification without values still tells something about what it observes: an error, or an object without instances.
       return event.kind === 'notification' && event.nodes.length === 0 && overlap(event.observation.path.ids, prefix) ? event : undefined;
     }
+    case 'command':
+      return pathsOf(event.operation).some(({ ids }) => overlap(ids, prefix)) ? event : undefined;
     case 'observation-ended':
       return overlap(event.observation.path.ids, prefix) ? event : undefined;
     default:
       return event;
   }
+}
+
+/** What a command is about; one of no path is about the whole device. */
+function pathsOf(operation: Operation): readonly { readonly ids: readonly number[] }[] {
+  if ('path' in operation) return [operation.path];
+  return 'paths' in operation ? operation.paths : [{ ids: [] }];
 }
 
 /** One lies at or below the other. */

@@ -1,14 +1,15 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage, NodeMessageInFlow } from 'node-red';
-import { runCommand } from '../../lib/index';
+import { callerContext, describeKept, runCommand } from '../../lib/index';
 import type { FailureCode, RpcResult } from '../../lib/index';
 import { codeOf, reasonOf, textField } from '../shared/fields';
 import { StatusLine } from '../shared/status';
-import type { ServerNode, ServerState } from '../shared/types';
+import type { ServerNode, ServerState, ServerUser } from '../shared/types';
 import { registerCommandRoute } from './admin';
 import { commandOf, writesValue } from './command';
 import { runOptions } from './options';
 import { Deliveries } from './deliveries';
 import type { Deliver, Waiting } from './deliveries';
+import { contextOf, keptMessage } from './kept';
 import { migrate } from './migrations';
 import type { RpcSettings } from './migrations';
 
@@ -36,7 +37,7 @@ function init(RED: NodeAPI): void {
       };
       callbacks.delete(waiting);
       let error = result.failure === undefined ? undefined : failureError(result.failure, result);
-      if (callbacks.size > 0) showWaiting();
+      if (callbacks.size > 0 || queued() > 0) showWaiting();
       else showResult(status, result, Date.now() - waiting.since);
       const answer = withResult(msg, {
         payload: result.payload,
@@ -56,19 +57,37 @@ function init(RED: NodeAPI): void {
         this.error(RED._('lwm2m-rpc.errors.notSent', { reason: reasonOf(cause) }));
       }
     };
-    const showWaiting = (): void =>
-      status.set({ fill: 'blue', shape: 'ring', text: RED._('lwm2m-rpc.status.waiting', { count: callbacks.size }) });
+    /** Commands of this node that wait for a sleeping device, those from before a Deploy or a restart among them. */
+    const queued = (): number => server?.live?.server.waitingOf(this.id) ?? 0;
+    const showWaiting = (): void => {
+      const count = queued();
+      const text = count > 0 ? RED._('lwm2m-rpc.status.queued', { count }) : RED._('lwm2m-rpc.status.waiting', { count: callbacks.size });
+      status.set({ fill: 'blue', shape: 'ring', text });
+    };
+    const onCommand: ServerUser['onCommand'] = (event) => {
+      const msg = keptMessage(callerContext(event));
+      const waiting: Waiting = { nodeId: this.id, msg, endpoint: event.endpoint, since: Date.now() };
+      deliveries.settle(waiting, describeKept(event, server?.live ? { model: server.live.server.model } : {}));
+    };
+    const onEvent: ServerUser['onEvent'] = ({ kind }) => {
+      if ((kind === 'awake' || kind === 'sleeping') && callbacks.size + queued() > 0) showWaiting();
+    };
 
     deliveries.open(this.id, deliver);
     RED.events.on('flows:stopping', flowsStopping);
-    if (server) server.register(this, { onState: (state) => showState(status, state) });
+    if (server)
+      server.register(this, {
+        onState: (state) => (state.kind === 'listening' && queued() > 0 ? showWaiting() : showState(status, state)),
+        onEvent,
+        onCommand,
+      });
     else status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-rpc.status.noServer' });
 
     this.on('input', (msg, send, done) => {
       const waiting: Waiting = { nodeId: this.id, msg, endpoint: textField(settings.endpoint) || endpointOf(msg), since: Date.now() };
       callbacks.set(waiting, { send, done });
       showWaiting();
-      void perform(RED, this, settings, server, waiting).then((result) => deliveries.settle(waiting, result));
+      void perform(RED, this, settings, server, waiting, showWaiting).then((result) => deliveries.settle(waiting, result));
     });
 
     this.on('close', () => {
@@ -98,7 +117,9 @@ async function perform(
   node: Node,
   settings: RpcSettings,
   server: ServerNode | null,
-  { msg, endpoint }: Waiting,
+  { nodeId, msg, endpoint }: Waiting,
+  /** It has been sent, or waits. */
+  underWay: () => void,
 ): Promise<RpcResult> {
   try {
     if (endpoint === '') return failed('BAD_REQUEST', RED._('lwm2m-rpc.errors.noEndpoint'));
@@ -108,7 +129,10 @@ async function perform(
     if (!server.live) {
       return failed('CLOSED', server.state.kind === 'failed' ? server.state.text : RED._('lwm2m-rpc.errors.notOpen'));
     }
-    return await runCommand(server.live.server, endpoint, command, runOptions(settings));
+    const origin = { nodeId, context: contextOf(msg) };
+    const result = runCommand(server.live.server, endpoint, command, { ...runOptions(settings), origin });
+    underWay();
+    return await result;
   } catch (error) {
     return failed((codeOf(error) || 'BAD_REQUEST') as FailureCode, reasonOf(error));
   }

@@ -22,9 +22,14 @@ interface Server {
   receiveBuffer: number | string;
   timeout: number | string;
   statsInterval: number | string;
+  awakeWindow: number | string;
+  awakeParameter: string;
+  queueTtl: number | string;
+  queueLimit: number | string;
+  replaceWrites: boolean;
 }
 
-const version = 2;
+const version = 3;
 const defaultPort = 5683;
 /** Pixels: three rows of the device table; its label and button. */
 const minListHeight = 160;
@@ -32,6 +37,10 @@ const aroundList = 85;
 const maxTimeout = 2 ** 31 - 1;
 /** A day, in seconds. */
 const maxStatsInterval = 86_400;
+const maxAwakeWindow = 86_400_000;
+/** Thirty days, in milliseconds. */
+const maxQueueTtl = 2_592_000_000;
+const maxQueueLimit = 10_000;
 
 RED.nodes.registerType<Server>('lwm2m-server', {
   category: 'config',
@@ -46,6 +55,11 @@ RED.nodes.registerType<Server>('lwm2m-server', {
     receiveBuffer: { value: '', validate: wholeNumber('lwm2m-server.invalid.receiveBuffer', 1, 2 ** 30, true) },
     timeout: { value: '', validate: wholeNumber('lwm2m-server.invalid.timeout', 1, maxTimeout, true) },
     statsInterval: { value: '', validate: wholeNumber('lwm2m-server.invalid.statsInterval', 0, maxStatsInterval, true) },
+    awakeWindow: { value: '', validate: wholeNumber('lwm2m-server.invalid.timeout', 1, maxAwakeWindow, true) },
+    awakeParameter: { value: '' },
+    queueTtl: { value: '', validate: wholeNumber('lwm2m-server.invalid.timeout', 0, maxQueueTtl, true) },
+    queueLimit: { value: '', validate: wholeNumber('lwm2m-server.invalid.queueLimit', 0, maxQueueLimit, true) },
+    replaceWrites: { value: false },
   },
   label() {
     return this.name || `LwM2M :${this.port}`;

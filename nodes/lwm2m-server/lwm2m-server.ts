@@ -62,6 +62,17 @@ function init(RED: NodeAPI): void {
       for (const { node, user } of [...listeners.values()]) tell(() => user.onState?.(state), node);
     };
     const onEvent = (event: ServerEvent): void => {
+      if (event.kind === 'command') {
+        const giver = listeners.get(event.origin?.nodeId ?? '');
+        if (giver?.user.onCommand) {
+          tell(() => giver.user.onCommand?.(event), giver.node);
+          return;
+        }
+        // No node may be there that takes the event, and nothing should be lost in silence.
+        const { endpoint, operation, result } = event;
+        const facts = { endpoint, method: operation.kind, result: result.kind === 'answer' ? result.result : result.code };
+        this.warn(RED._('lwm2m-server.warnings.commandEnded', facts));
+      }
       for (const { node, user } of [...listeners.values()]) tell(() => user.onEvent?.(event), node);
     };
 

@@ -11,7 +11,7 @@ export interface DeviceRow {
   readonly disabled?: unknown;
 }
 
-/** The settings of version 2. Numbers may be text: they come from input fields or environment variables. */
+/** The settings of version 3. Numbers may be text: they come from input fields or environment variables. */
 export interface ServerSettings {
   readonly version: number;
   readonly name: string;
@@ -25,6 +25,12 @@ export interface ServerSettings {
   readonly timeout: number | string;
   /** Seconds between two `stats` events; blank or 0 = none. */
   readonly statsInterval: number | string;
+  /** Of devices in queue mode, see `QueueSettings`; blank = its default. */
+  readonly awakeWindow: number | string;
+  readonly awakeParameter: string;
+  readonly queueTtl: number | string;
+  readonly queueLimit: number | string;
+  readonly replaceWrites: boolean;
 }
 
 const steps: Step[] = [
@@ -40,6 +46,8 @@ const steps: Step[] = [
       timeout: '',
     }),
   (settings: Settings) => withDefaults(settings, { statsInterval: '' }),
+  (settings: Settings) =>
+    withDefaults(settings, { awakeWindow: '', awakeParameter: '', queueTtl: '', queueLimit: '', replaceWrites: false }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

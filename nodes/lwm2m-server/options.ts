@@ -9,6 +9,11 @@ const maxBuffer = 2 ** 30;
 const maxTimeout = 2 ** 31 - 1;
 /** A day, in seconds. */
 const maxStatsInterval = 86_400;
+/** A day, in milliseconds. */
+const maxAwakeWindow = 86_400_000;
+/** Thirty days. */
+const maxQueueTtl = 2_592_000_000;
+const maxQueueLimit = 10_000;
 const defaultPort = 5683;
 
 export type ServerOptions = Lwm2mServerOptions & { readonly name: string; readonly port: number; readonly host?: readonly string[] };
@@ -21,7 +26,17 @@ export function serverOptions(settings: ServerSettings): ServerOptions {
   const receiveBuffer = numberField(settings.receiveBuffer, 'receiveBuffer', 1, maxBuffer);
   const timeout = numberField(settings.timeout, 'timeout', 1, maxTimeout);
   const statsInterval = numberField(settings.statsInterval, 'statsInterval', 0, maxStatsInterval);
+  const awakeWindow = numberField(settings.awakeWindow, 'awakeWindow', 1, maxAwakeWindow);
+  const queueTtl = numberField(settings.queueTtl, 'queueTtl', 0, maxQueueTtl);
+  const queueLimit = numberField(settings.queueLimit, 'queueLimit', 0, maxQueueLimit);
   return {
+    queue: {
+      awakeParameter: textField(settings.awakeParameter),
+      replaceWrites: settings.replaceWrites,
+      ...(awakeWindow !== undefined && { awakeWindow }),
+      ...(queueTtl !== undefined && { queueTtl }),
+      ...(queueLimit !== undefined && { queueLimit }),
+    },
     name: textField(settings.name) || `LwM2M :${port}`,
     port,
     unknownDevices: settings.unknownDevices === 'accept-without-security' ? 'accept-without-security' : 'refuse',

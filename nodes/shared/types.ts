@@ -13,6 +13,8 @@ export interface ServerUser {
   /** Called at once with the present state, then at every change. */
   onState?(state: ServerState): void;
   onEvent?(event: ServerEvent): void;
+  /** The result of a command that a node of this id gave before a restart. */
+  onCommand?(event: Extract<ServerEvent, { kind: 'command' }>): void;
 }
 
 /** The `lwm2m-server` configuration node as the others see it. */

@@ -20,8 +20,13 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
       receiveBuffer: '',
       timeout: '',
       statsInterval: '',
+      awakeWindow: '',
+      awakeParameter: '',
+      queueTtl: '',
+      queueLimit: '',
+      replaceWrites: false,
     },
-    2,
+    3,
   ],
   ['lwm2m-in', incoming, { server: '', endpoint: '', events: [...eventKinds], path: '', instanceKeys: 'id' }],
   [
@@ -69,7 +74,13 @@ describe('migrations', () => {
 
 describe('lwm2m-server options', () => {
   it('are the defaults of the library for an empty dialog', () => {
-    assert.deepEqual(serverOptions(server({})), { name: 'LwM2M :5683', port: 5683, unknownDevices: 'refuse', devices: [] });
+    assert.deepEqual(serverOptions(server({})), {
+      name: 'LwM2M :5683',
+      port: 5683,
+      queue: { awakeParameter: '', replaceWrites: false },
+      unknownDevices: 'refuse',
+      devices: [],
+    });
   });
 
   it('take every field', () => {
@@ -86,6 +97,11 @@ describe('lwm2m-server options', () => {
       devicesFile: '/data/devices.json',
       receiveBuffer: '1048576',
       timeout: 60000,
+      awakeWindow: '22000',
+      awakeParameter: ' at ',
+      queueTtl: '0',
+      queueLimit: 5,
+      replaceWrites: true,
       statsInterval: '60',
     };
     assert.deepEqual(serverOptions(server(settings)), {
@@ -100,6 +116,7 @@ describe('lwm2m-server options', () => {
       devicesFile: '/data/devices.json',
       receiveBuffer: 1048576,
       timeout: 60000,
+      queue: { awakeWindow: 22_000, awakeParameter: 'at', queueTtl: 0, queueLimit: 5, replaceWrites: true },
       statsInterval: 60,
     });
   });

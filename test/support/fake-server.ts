@@ -70,6 +70,8 @@ export class FakeServer implements Lwm2mServer {
   model: Model = omaModel();
   readonly performed: { endpoint: string; operation: Operation; timeout: number | undefined }[] = [];
   devices: Registration[] = [];
+  /** Commands that wait for their devices. */
+  waiting = 0;
   answer: Answer = (endpoint, operation) => {
     const { ids } = 'path' in operation ? operation.path : { ids: [] };
     return {
@@ -109,6 +111,18 @@ export class FakeServer implements Lwm2mServer {
   }
   modelFiles(): Promise<[]> {
     return Promise.resolve([]);
+  }
+  queue(): [] {
+    return [];
+  }
+  cancelQueued(): boolean {
+    return false;
+  }
+  waitingOf(): number {
+    return this.waiting;
+  }
+  awake(): undefined {
+    return undefined;
   }
   stats(): ServerStats {
     return createLwm2mServer().stats();
@@ -164,7 +178,10 @@ export function fakeServerNode(fake: FakeServer, state: ServerState = { kind: 'l
         listener.onState?.(state);
         ends.set(
           user.id,
-          fake.subscribe((event) => listener.onEvent?.(event)),
+          fake.subscribe((event) => {
+            if (event.kind === 'command' && event.origin?.nodeId === user.id) listener.onCommand?.(event);
+            else listener.onEvent?.(event);
+          }),
         );
       };
       node.deregister = (user: Node) => {

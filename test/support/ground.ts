@@ -3,6 +3,7 @@ import type { CoapParams } from '../../lib/coap/params';
 import { DeviceTable } from '../../lib/credentials/device-table';
 import type { DeviceEntry, UnknownDevices } from '../../lib/credentials/types';
 import { omaModel } from '../../lib/model/oma';
+import type { QueueSettings } from '../../lib/server/presence';
 import { ServerCore } from '../../lib/server/server';
 import { RECORD_KINDS } from '../../lib/server/keeper';
 import type { Registration, ServerEvent } from '../../lib/server/types';
@@ -22,6 +23,7 @@ export interface GroundOptions {
   readonly timeout?: number;
   readonly maxOperations?: number;
   readonly observeAgain?: boolean;
+  readonly queue?: Partial<QueueSettings>;
   readonly overloaded?: () => boolean;
 }
 
@@ -88,6 +90,7 @@ export function createGround(options: GroundOptions = {}): Ground {
       keeper: { touch: (key) => touched.add(key) },
       ...(options.maxOperations !== undefined && { maxOperations: options.maxOperations }),
       ...(options.observeAgain !== undefined && { observeAgain: options.observeAgain }),
+      ...(options.queue && { queue: options.queue }),
       ...(options.overloaded && { overloaded: options.overloaded }),
       onError,
     });

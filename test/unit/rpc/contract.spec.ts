@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createLwm2mServer } from '../../../lib/index';
-import { COMMANDS } from '../../../lib/rpc/commands';
+import { COMMANDS, COMMON_PARAMS } from '../../../lib/rpc/commands';
 import { toMessage } from '../../../lib/rpc/messages';
-import { FORMATS, MAX_TIMEOUT_MS } from '../../../lib/rpc/operations';
+import { FORMATS, MAX_TIMEOUT_MS, MAX_TTL_MS } from '../../../lib/rpc/operations';
 import { MAX_COMMAND_TEXT, parseCommand } from '../../../lib/rpc/parse';
 import { EVENTS, FAILURE_CODES, RESERVED_EVENTS, RESULTS } from '../../../lib/rpc/results';
 import { runCommand } from '../../../lib/rpc/run';
@@ -41,7 +41,10 @@ describe('message contract', () => {
     ['Failures', FAILURE_CODES],
     ['Commands', COMMANDS.map((row) => row.method)],
     ['Answers', COMMANDS.map((row) => row.method)],
-    ['Parameters', [...new Set(COMMANDS.flatMap((row) => row.params.map((param) => param.name))), ...Object.keys(FORMATS)]],
+    [
+      'Parameters',
+      [...new Set(COMMANDS.flatMap((row) => row.params.map((param) => param.name))), ...COMMON_PARAMS, ...Object.keys(FORMATS)],
+    ],
   ] as const) {
     it(`[RPC-038] has a closed table: ${heading}`, () => same(names(heading), known));
   }
@@ -73,6 +76,7 @@ describe('message contract', () => {
   it('[RPC-038] names the limits and formats of the code', () => {
     assert.ok(text.includes(`at most ${MAX_COMMAND_TEXT} characters`));
     assert.ok(text.includes(`1 to ${MAX_TIMEOUT_MS}`));
+    assert.ok(text.includes(`0 to ${MAX_TTL_MS}`));
     const formats = rows('Parameters').slice(-Object.keys(FORMATS).length);
     assert.deepEqual(Object.fromEntries(formats.map(([name, number]) => [bare(name), Number(number)])), FORMATS);
   });
@@ -91,7 +95,7 @@ describe('message contract', () => {
       (await runCommand(stubServer(answer(fields)), 'dev-1', 'Observe {"id":"/3/0/9"}', { model })).meta;
     const common = { at: AT, registration, contentFormat: 112 };
     const parts: object[] = [
-      await run({ ...full, nodes: [timed(1, 2)] }),
+      await run({ ...full, nodes: [timed(1, 2)], queue: { position: 1, waiting: 0 } }),
       await run({ ...full, nodes: [timed(1, 2), timed(1, 3)] }),
       (await runCommand(stubServer(), 'dev-1', 'Read {"id":"/3/0/9","timeout":0}', { model })).meta,
       (await runCommand(stubServer(), 'dev-1', 'ReadComposite {"ids":["/3/0/9"]}', { model })).meta,
@@ -100,6 +104,18 @@ describe('message contract', () => {
       toMessage({ kind: 'observation-ended', at: AT, registration, observation, reason: 'x', code: '4.04' }, { model }).lwm2m,
       toMessage({ kind: 'refused', at: AT, endpoint: 'x', address: 'a', port: 1, code: '4.03', reason: 'r', hint: 'h' }, { model }).lwm2m,
       toMessage({ kind: 'registered', at: AT, registration }, { model }).lwm2m,
+      toMessage(
+        {
+          kind: 'command',
+          at: AT,
+          endpoint: 'dev-1',
+          id: 'c1',
+          operation: { kind: 'Read', path: { ids: [3, 0, 9] } },
+          result: { kind: 'failed', code: 'EXPIRED', error: 'x' },
+          origin: { nodeId: 'n1', context: 1 },
+        },
+        { model },
+      ).lwm2m,
       toMessage({ kind: 'stats', at: AT, interval: 60, counters: createLwm2mServer().stats() }).lwm2m,
     ];
     same(names('Properties of `msg.lwm2m`'), [...new Set(parts.flatMap((part) => Object.keys(part)))]);

@@ -212,7 +212,7 @@ describe('commands to operations', () => {
   it('[RPC-012] does a command with parameters it does not know and warns of them', () => {
     const { operation, warnings } = ready('Discover {"id":"/3/0","format":"tlv","ids":2}');
     assert.equal(operation.kind, 'Discover');
-    assert.deepEqual(warnings, ['Ignored: "format", "ids". The parameters of Discover are id, key, depth, timeout.']);
+    assert.deepEqual(warnings, ['Ignored: "format", "ids". The parameters of Discover are id, key, depth, timeout, ttl.']);
   });
 
   it('[RPC-013] passes the arguments of Execute on', () => {

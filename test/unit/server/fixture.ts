@@ -218,6 +218,8 @@ export function story(events: readonly ServerEvent[]): string[] {
         return `refused ${event.endpoint} ${event.code}`;
       case 'observation-ended':
         return `observation-ended ${event.registration.endpoint} ${event.reason}`;
+      case 'command':
+        return `command ${event.endpoint} ${event.result.kind === 'answer' ? event.result.result : event.result.code}`;
       case 'stats':
         return event.kind;
       default:

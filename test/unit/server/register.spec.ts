@@ -48,7 +48,11 @@ describe('Register', () => {
       { objectId: 3303, instanceId: 0 },
     ]);
     assert.deepEqual([...versions.keys()], [1, 3, 3303]);
-    assert.deepEqual(ground.events, [{ kind: 'registered', at: registration.registeredAt, registration }]);
+    const at = registration.registeredAt;
+    assert.deepEqual(ground.events, [
+      { kind: 'registered', at, registration },
+      { kind: 'awake', at, registration, waiting: 0 },
+    ]);
     assert.deepEqual(ground.server.registrations(), [registration]);
     assert.equal(ground.server.counters().registers, 1);
   });

@@ -77,6 +77,7 @@ describe('a registration', () => {
       });
       assert.deepEqual(ground.events, [
         { kind: 'updated', at: after.updatedAt, registration: after, changed: ['lifetime', 'binding', 'queueMode', 'smsNumber'] },
+        { kind: 'awake', at: after.updatedAt, registration: after, waiting: 0 },
       ]);
       assert.equal(ground.server.counters().updates, 1);
     });
