@@ -4,17 +4,18 @@
 import { newCounters, type CoapSizes } from './coap/context';
 import { CoapListener } from './coap/listener';
 import { completeParams, type CoapLimits } from './coap/params';
-import { DeviceTable } from './credentials/device-table';
-import { readDevicesFile } from './credentials/devices-file';
-import type { DeviceEntry, UnknownDevices } from './credentials/types';
+import { CredentialsError } from './credentials/credentials';
+import type { ListedDevice } from './credentials/device-table';
+import type { DeviceEntry } from './credentials/types';
 import type { Model } from './model/types';
 import { ModelRegistry } from './models/registry';
 import type { ModelProblem, ModelScope } from './models/registry';
 import type { ModelFile } from './models/types';
+import { Security, type SecurityOptions } from './root/security';
 import { newServerCounters } from './server/context';
 import { EventPump } from './server/event-pump';
 import type { LastValue } from './server/last-values';
-import { attachLive, type Attachment } from './server/live';
+import { attachLive, parkedLive, type Attachment } from './server/live';
 import { restoreState } from './server/restore';
 import { queueSettings, type QueueSettings } from './server/presence';
 import { ServerCore } from './server/server';
@@ -39,7 +40,13 @@ export type { LoadedModels } from './models/load';
 export { deleteModel, storeModel } from './models/store';
 export type { ModelProblem, ModelScope } from './models/registry';
 export type * from './models/types';
+export { CredentialsError } from './credentials/credentials';
+export type { CredentialsErrorCode } from './credentials/credentials';
+export type { ListedDevice } from './credentials/device-table';
 export { DeviceTableError } from './credentials/entries';
+export { generateKey } from './credentials/psk';
+export type { DtlsLimits } from './dtls/limits';
+export type { SecurityOptions } from './root/security';
 export type { CoapLimits } from './coap/params';
 export type { QueueSettings } from './server/presence';
 export type { LastValue } from './server/last-values';
@@ -50,7 +57,7 @@ export type * from './lwm2m/types';
 export type * from './model/types';
 
 /** What a server is made from. Every field has a default. */
-export interface Lwm2mServerOptions {
+export interface Lwm2mServerOptions extends SecurityOptions {
   /** Names the server in errors. */
   readonly name?: string;
   /** UDP port for plain CoAP; 0 takes any free one. Default 5683. */
@@ -64,11 +71,6 @@ export interface Lwm2mServerOptions {
   readonly receiveBuffer?: number;
   /** Limits of the CoAP engine, see `CoapLimits`; of several servers on one port those of the first hold. */
   readonly limits?: Partial<CoapLimits>;
-  /** Default 'refuse'. */
-  readonly unknownDevices?: UnknownDevices;
-  readonly devices?: readonly DeviceEntry[];
-  /** A JSON file with more device entries, read at start. */
-  readonly devicesFile?: string;
   /** Milliseconds for one operation, when neither the call nor the device says otherwise. Default 120000. */
   readonly timeout?: number;
   /** Commands under way at most; one more fails with BUSY. Default 2000. */
@@ -108,6 +110,8 @@ export interface Lwm2mServer {
   close(): Promise<void>;
   /** The port in use, once started. */
   readonly port: number;
+  /** The port of CoAP over DTLS, once started; 0 where there is none. */
+  readonly securePort: number;
   readonly listening: boolean;
   /** How many devices are registered. */
   readonly size: number;
@@ -120,6 +124,17 @@ export interface Lwm2mServer {
   lastValues(endpoint: string): ReadonlyMap<string, LastValue>;
   /** Endpoint names of registered devices that the present device table would refuse. */
   unwelcome(): string[];
+  /** All devices known in advance, from dialog, file and flows, without keys. */
+  knownDevices(): ListedDevice[];
+  /**
+   * Adds a device, kept in the store; it may connect at once. Throws `CredentialsError`: BAD_ENTRY, EXISTS, IDENTITY_TAKEN,
+   * CLOSED while the server does not run.
+   */
+  addDevice(device: DeviceEntry): ListedDevice;
+  /** The same of one that was added before, or UNKNOWN_ENDPOINT. Another key or identity ends its session and registration. */
+  replaceDevice(device: DeviceEntry): ListedDevice;
+  /** Throws `CredentialsError` UNKNOWN_ENDPOINT for what was not added so. Ends its session and registration. */
+  removeDevice(endpoint: string): void;
   /** The object definitions in use; always the present ones, so it can be kept. */
   readonly model: Model;
   /** The definition files of a folder, after a new look at it; none while the server does not run. */
@@ -162,7 +177,6 @@ const NO_SIZES: CoapSizes = { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0
 const MAX_LOOP_DELAY = 1000;
 
 interface Settings {
-  readonly devices: DeviceTable;
   readonly timeout: number;
   readonly statsInterval: number;
   readonly queue: QueueSettings;
@@ -171,17 +185,14 @@ interface Settings {
   readonly observeAgain: boolean;
 }
 
-/** What a running server takes over. */
+/** What a running server takes over, besides what is about security. */
 function settings(options: Lwm2mServerOptions): Settings {
-  const { devices = [], devicesFile, unknownDevices = 'refuse', timeout = DEFAULT_TIMEOUT, statsInterval = 0, maxOperations } = options;
+  const { timeout = DEFAULT_TIMEOUT, statsInterval = 0, maxOperations } = options;
   const { maxLoopDelay = MAX_LOOP_DELAY, observeAgain = true } = options;
   if (statsInterval !== 0 && !(statsInterval >= 1 && statsInterval < Infinity)) {
     throw new RangeError('statsInterval must be a number of seconds from 1 up, or 0');
   }
-  const table = new DeviceTable({ devices, unknownDevices });
-  if (devicesFile) table.set('file', readDevicesFile(devicesFile));
   return {
-    devices: table,
     timeout,
     statsInterval,
     queue: queueSettings(options.queue),
@@ -190,6 +201,9 @@ function settings(options: Lwm2mServerOptions): Settings {
     ...(maxOperations !== undefined && { maxOperations }),
   };
 }
+
+/** The security of a running server, for who comes after it. */
+const securities = new WeakMap<object, Security>();
 
 /** An LwM2M server on its own port. Throws `DeviceTableError` on a device table that makes no sense, RangeError on such limits or times. */
 export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer {
@@ -209,6 +223,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     ownModelsDir: options.ownModelsDir,
     onProblem: (problem) => onModelProblem?.(problem),
   });
+  const security = new Security(options, { onNotice: (text) => notice?.(text), onError });
   let current = initial;
   let listener: CoapListener | undefined;
   let core: ServerCore | undefined;
@@ -271,15 +286,20 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
         const keeper = { touch: (record: string) => void journal?.touch(prefix + record) };
         const overloaded = (): boolean => pump.full || (loop?.current() ?? 0) > current.maxLoopDelay;
         const kept = store && { keeper };
-        core = new ServerCore({ name, endpoint, driver, model: models.model, onError, ...kept, overloaded, ...current });
+        const { storeDir = '' } = options;
+        await security.open({ driver, sink: endpoint, addresses, receiveBuffer, store: store?.store, storeDir, prefix });
+        const devices = security.table;
+        core = new ServerCore({ name, endpoint, driver, model: models.model, onError, ...kept, overloaded, devices, ...current });
         core.subscribe((event) => pump.push(event));
         if (store) await restore(core, store, acquired);
+        security.attach(core);
       } finally {
         release();
       }
     } catch (error) {
       core?.close();
       core = undefined;
+      await security.close();
       if (acquired) await releaseListener(key);
       await closeStore();
       throw error;
@@ -299,7 +319,10 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
         yield page.map(({ key, value }) => ({ key: key.slice(prefix.length), value }));
       }
     }
-    const route: Route = ({ address, port: remote }, local) => sockets.route(address, remote, local);
+    const route: Route = (registration, local) => {
+      if (registration.identity.mode !== 'none') return security.route(registration);
+      return sockets.route(registration.address, registration.port, local);
+    };
     try {
       const { dropped } = await restoreState(into, { pages, decode: valueOf }, route);
       if (dropped > 0) notice?.(`${dropped} records of the store could not be used, and are removed from it.`);
@@ -316,7 +339,8 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
 
   function stats(): ServerStats {
     return collectStats({
-      udp: listener?.counters() ?? [],
+      udp: [...(listener?.counters() ?? []), ...security.udpCounters()],
+      dtls: security.counters(),
       coap: listener?.endpoint.counters ?? newCounters(),
       sizes: listener?.endpoint.sizes() ?? NO_SIZES,
       core: core?.counters() ?? { ...newServerCounters(), registrations: 0, observations: 0, pendingOperations: 0, waitingCommands: 0 },
@@ -349,13 +373,20 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     listener = statsTimer = loop = undefined;
     closing.close();
     models.close();
+    await security.close();
     // While the core is still there to be asked for its records.
     await closeStore();
     core = undefined;
     await releaseListener(key);
   }
 
-  return {
+  /** Devices that are added while nobody can keep them would be gone at the next start. */
+  function running(): Security {
+    if (!listener) throw new CredentialsError('CLOSED', `The server "${name}" is not running.`);
+    return security;
+  }
+
+  const server: Lwm2mServer = {
     async start() {
       starting ??= begin().finally(() => (starting = undefined));
       await starting;
@@ -367,6 +398,13 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     get port() {
       return listener?.port ?? 0;
     },
+    get securePort() {
+      return listener ? security.port : 0;
+    },
+    knownDevices: () => security.table.list(),
+    addDevice: (device) => running().add(device),
+    replaceDevice: (device) => running().replace(device),
+    removeDevice: (endpoint) => running().remove(endpoint),
     get listening() {
       return listener !== undefined;
     },
@@ -414,16 +452,23 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     async flush() {
       await journal?.flush();
     },
-    keepAlive: (on) => listener?.keepAlive(on),
+    keepAlive(on) {
+      listener?.keepAlive(on);
+      security.keepAlive(on);
+    },
     configure(next) {
-      current = settings(next);
+      const wanted = settings(next);
+      security.configure(next);
+      current = wanted;
       hear = next.onError;
       ({ onNotice: notice, onModelProblem } = next);
-      core?.configure(current);
+      core?.configure({ ...current, devices: security.table });
       statsTimer?.setInterval(current.statsInterval);
       listener?.driver.changed();
     },
   };
+  securities.set(server, security);
+  return server;
 }
 
 /** A server that outlasts a Deploy; see `release`. */
@@ -439,9 +484,15 @@ export interface LiveServer extends Attachment<Lwm2mServer> {
 export function acquireServer(id: string, options: Lwm2mServerOptions): LiveServer {
   const { port = DEFAULT_PORT, host, receiveBuffer = 0, limits = {}, modelsDir = '', ownModelsDir = '' } = options;
   // Before anything is taken: a server that is adopted and then not used would run on without an owner.
+  const { storeDir = '', storeId = '', securePort, dtlsLimits = {}, sealFile = '', keyLogFile = '' } = options;
   settings(options);
-  const { storeDir = '', storeId = '' } = options;
-  const key = JSON.stringify([port, hostList(host), receiveBuffer, limits, storeDir, storeId, modelsDir, ownModelsDir]);
+  const { devicesFile = '', ...others } = options;
+  // A file that is broken just now matters only to a server that has not read it.
+  const parked = parkedLive(id);
+  const known = parked && securities.get(parked)?.reads(devicesFile);
+  new Security(known || devicesFile === '' ? others : options, { onNotice: () => undefined, onError: () => undefined });
+  const secure = [securePort ?? 'none', dtlsLimits, sealFile, keyLogFile];
+  const key = JSON.stringify([port, hostList(host), receiveBuffer, limits, storeDir, storeId, modelsDir, ownModelsDir, secure]);
   let displaced: string[] = [];
   const live = attachLive<Lwm2mServer>(id, key, (previous) => {
     const server = createLwm2mServer(options);

@@ -1,112 +1,60 @@
 import { Driver } from '../transport/driver';
-import { acquireListener, listenerKey, releaseListener, type Listener } from '../transport/listeners';
+import type { Listener } from '../transport/listeners';
+import { UdpPort, type UdpPortOptions } from '../transport/port';
 import type { Clock, Peer } from '../transport/types';
-import { UdpTransport, type UdpCounters } from '../transport/udp';
+import type { UdpCounters } from '../transport/udp';
 import { CoapEndpoint } from './endpoint';
 import type { CoapLimits } from './params';
 
-export interface CoapListenerOptions {
-  /** The same on every address; 0 = any that is free on all of them. */
-  readonly port: number;
-  /** A socket for each, so that answers leave from the address that was asked; undefined = one for all addresses. */
-  readonly addresses: readonly (string | undefined)[];
-  /** SO_RCVBUF in bytes, of each socket. */
-  readonly receiveBuffer?: number | undefined;
+export interface CoapListenerOptions extends UdpPortOptions {
   readonly params: Partial<CoapLimits>;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
 }
 
-const PORT_0_ATTEMPTS = 8;
-
 /**
  * A CoAP endpoint on the sockets of one port, shared by all that serve routes there. There is one endpoint, however many
- * addresses: its limits hold for all together, and a device may go from one to another. Each socket has an entry of its own in
- * the table of listeners.
+ * addresses: its limits hold for all together, and a device may go from one to another.
  */
 export class CoapListener implements Listener {
   readonly driver: Driver;
   readonly endpoint: CoapEndpoint;
-  readonly #options: CoapListenerOptions;
-  /** The open sockets by their key in the table. */
-  readonly #sockets = new Map<string, UdpTransport>();
+  readonly #port: UdpPort;
 
   constructor(options: CoapListenerOptions) {
     const { params, clock, onError } = options;
-    this.#options = options;
     this.driver = new Driver({ clock, onError });
     this.endpoint = new CoapEndpoint({ driver: this.driver, params, onError });
+    this.#port = new UdpPort(options, this.endpoint);
   }
 
   /** The bound port; 0 while closed. */
   get port(): number {
-    const [first] = this.#sockets.values();
-    return first?.port ?? 0;
+    return this.#port.port;
   }
 
   /** Of each socket. */
   counters(): Readonly<UdpCounters>[] {
-    return Array.from(this.#sockets.values(), ({ counters }) => counters);
+    return this.#port.counters();
   }
 
   /** Opens all sockets or none. Rejects with the system's error, whose `address` is the local address that cannot be had. */
-  async open(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        for (const address of this.#options.addresses) await this.#openSocket(address, this.port || this.#options.port);
-        return;
-      } catch (error) {
-        await this.#closeSockets();
-        // What is free on one address may be taken on another: with port 0, another one will do.
-        const retry = this.#options.port === 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE' && attempt < PORT_0_ATTEMPTS;
-        if (!retry) throw error;
-      }
-    }
+  open(): Promise<void> {
+    return this.#port.open();
   }
 
   async close(): Promise<void> {
     this.endpoint.close();
-    await this.#closeSockets();
+    await this.#port.close();
   }
 
-  /**
-   * The route to a device that was heard of before: by the socket of `local` where there still is one, else by the first that can
-   * reach such an address; undefined when none can.
-   */
+  /** The route to a device that was heard of before, see `UdpPort.route`. */
   route(address: string, port: number, local?: string): Peer | undefined {
-    const own = local === undefined ? undefined : this.#sockets.get(listenerKey(local, this.port));
-    const socket = own ?? Array.from(this.#sockets.values()).find((each) => each.reaches(address));
-    return socket?.peer(address, port);
+    return this.#port.route(address, port, local);
   }
 
   /** Whether the open sockets keep the process alive. */
   keepAlive(on: boolean): void {
-    for (const socket of this.#sockets.values()) socket.keepAlive(on);
-  }
-
-  async #openSocket(address: string | undefined, port: number): Promise<void> {
-    const socket = new UdpTransport({ port, host: address, receiveBuffer: this.#options.receiveBuffer }, this.endpoint);
-    const key = listenerKey(address, port);
-    let acquired: UdpTransport;
-    try {
-      acquired = await acquireListener(key, () => socket);
-    } catch (error) {
-      throw address === undefined ? error : Object.assign(error as Error, { address });
-    }
-    if (acquired === socket) {
-      this.#sockets.set(key, socket);
-      return;
-    }
-    // A socket has one endpoint: those that share it share all its addresses.
-    await releaseListener(key);
-    const place = { code: 'EADDRINUSE', address: address ?? '', port };
-    throw Object.assign(new Error(`port ${port} of ${address ?? 'all addresses'} is in use by another server of this process`), place);
-  }
-
-  async #closeSockets(): Promise<void> {
-    const keys = [...this.#sockets.keys()];
-    this.#sockets.clear();
-    const results = await Promise.allSettled(keys.map(releaseListener));
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    this.#port.keepAlive(on);
   }
 }

@@ -41,8 +41,8 @@ export interface DialogDevices {
 export interface CredentialsOptions extends DialogDevices {
   readonly file?: readonly CheckedDevice[];
   readonly keeper?: DeviceKeeper;
-  /** The table has changed: what these were proven by does not count any more. Also called with none. */
-  readonly onChange: (revoked: readonly Revoked[]) => void;
+  /** The table has changed, in one device or in many; what the revoked were proven by does not count any more. */
+  readonly onChange: (revoked: readonly Revoked[], endpoint?: string) => void;
   /** Hears of clashes and weak keys, each once, in plain words. */
   readonly onNotice: (text: string) => void;
 }
@@ -103,7 +103,7 @@ export class Credentials {
   remove(endpoint: string): void {
     if (!this.table.has('runtime', endpoint)) throw unknown(endpoint);
     this.#options.keeper?.remove(endpoint);
-    this.#options.onChange(this.table.remove('runtime', endpoint));
+    this.#options.onChange(this.table.remove('runtime', endpoint), endpoint);
   }
 
   /** Tells of clashes and weak keys that were not told of. */
@@ -128,7 +128,7 @@ export class Credentials {
       }
     }
     this.#options.keeper?.put(endpoint, encode(device));
-    this.#options.onChange(this.table.put('runtime', device));
+    this.#options.onChange(this.table.put('runtime', device), endpoint);
     if (key && key.length < STRONG_KEY_BYTES) this.#options.onNotice(weakText(endpoint, key.length));
     return this.table.listed('runtime', endpoint) ?? { ...entry, source: 'runtime' };
   }

@@ -113,8 +113,9 @@ export class DevicesFile {
     this.devices = parseDevices(options.file, this.#text);
   }
 
-  /** Watches from now on. */
+  /** Watches from now on, until `close`; may be called again after it. */
   start(): void {
+    this.#closed = false;
     const { file, watch: watchFolder = watch } = this.#options;
     try {
       // The folder: many programs write another file and give it the name.

@@ -34,7 +34,6 @@ export interface MessageOptions {
 export function toMessage(event: ServerEvent, options: MessageOptions = {}): EventMessage {
   switch (event.kind) {
     case 'registered':
-    case 'deregistered':
     case 'expired':
       return about(event, event.registration, {});
     case 'awake':
@@ -44,6 +43,8 @@ export function toMessage(event: ServerEvent, options: MessageOptions = {}): Eve
       const { payload, meta } = describeKept(event, options);
       return message(event.kind, event.endpoint, event.kind, payload, { ...meta, ...(event.origin && { node: event.origin.nodeId }) });
     }
+    case 'deregistered':
+      return about(event, event.registration, event.reason === undefined ? {} : { reason: event.reason });
     case 'updated':
       return about(event, event.registration, { changed: [...event.changed] });
     case 'address-changed':
@@ -61,10 +62,8 @@ export function toMessage(event: ServerEvent, options: MessageOptions = {}): Eve
       return notification(event, contextOf(event.registration, options));
     case 'send':
       return send(event, contextOf(event.registration, options));
-    case 'log': {
-      const lwm2m = { at: event.at, registration: describeRegistration(event.registration) };
-      return message(event.kind, event.registration.endpoint, event.kind, { level: event.level, text: event.text }, lwm2m);
-    }
+    case 'log':
+      return log(event);
     case 'stats':
       return { payload: { ...event.counters }, topic: 'stats', event: 'stats', lwm2m: { at: event.at, interval: event.interval } };
     default:
@@ -103,6 +102,17 @@ function ended(event: EventOf<'observation-ended'>, model: Model): EventMessage 
   };
   const what = paths ? { paths: paths.map(({ ids }) => formatPath(ids)) } : { path: formatPath(path.ids) };
   return message(event.kind, event.registration.endpoint, event.kind, { ...what, reason: event.reason, ...code }, lwm2m);
+}
+
+function log({ at, registration, endpoint: known, level, text, reason }: EventOf<'log'>): EventMessage {
+  const endpoint = registration?.endpoint ?? known;
+  return {
+    payload: { level, text, ...(reason !== undefined && { reason }) },
+    topic: endpoint === undefined ? 'log' : `${endpoint}/log`,
+    ...(endpoint !== undefined && { endpoint }),
+    event: 'log',
+    lwm2m: { at, ...(registration && { registration: describeRegistration(registration) }) },
+  };
 }
 
 function notification(event: EventOf<'notification'>, context: ShapeContext): EventMessage {

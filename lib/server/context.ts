@@ -15,6 +15,8 @@ export interface ServerCounters {
   updates: number;
   deregisters: number;
   expirations: number;
+  /** Registrations ended because the credentials of their devices were removed or changed. */
+  revocations: number;
   refused: number;
   sends: number;
   notifications: number;
@@ -50,6 +52,7 @@ export function newServerCounters(): ServerCounters {
     updates: 0,
     deregisters: 0,
     expirations: 0,
+    revocations: 0,
     refused: 0,
     sends: 0,
     notifications: 0,

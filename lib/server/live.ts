@@ -40,6 +40,12 @@ export interface Attachment<S> {
   release(removed: boolean): Promise<void>;
 }
 
+/** The server that is parked under `id`. */
+export function parkedLive(id: string): Parkable | undefined {
+  const live = table().get(id);
+  return live?.parked && live.server;
+}
+
 /** Attaches to the server parked under `id`, when its key is the same, or creates and starts one, given the one whose place it takes. */
 export function attachLive<S extends Parkable>(id: string, key: string, create: (previous: S | undefined) => S): Attachment<S> {
   const servers = table();

@@ -19,6 +19,7 @@ const ENDINGS: Record<RegistrationEnd, string> = {
   deregistered: 'the device has de-registered meanwhile',
   expired: 'the registration of the device has expired meanwhile',
   replaced: 'the device has registered anew meanwhile',
+  revoked: 'the credentials of the device have been removed or changed meanwhile',
 };
 
 /** Of 64 random values two name no letter and are passed over. */
@@ -91,6 +92,45 @@ export class RegistrationService implements Core {
     }
   }
 
+  /** A device has a session, its first or another: what belongs to the device goes to it. */
+  sessionOpened(peer: Peer): void {
+    const { registrations, devices } = this.#context;
+    const entry = registrations.byEndpoint(devices.endpointOf(peer.identity) ?? '');
+    if (entry?.registration.identity.mode === peer.identity.mode && entry.registration.identity.name === peer.identity.name) {
+      this.#reroute(entry, peer);
+    }
+  }
+
+  /** The session of a device is heard from another address. */
+  sessionMoved(peer: Peer): void {
+    const entry = this.#context.registrations.byPeer(peer);
+    if (entry) this.#reroute(entry, peer);
+  }
+
+  /** Ends the registration of a device whose proof, or lack of one, does not count any more. */
+  revoke(endpoint: string, reason: string): void {
+    const { registrations, counters, emit, clock } = this.#context;
+    const entry = registrations.byEndpoint(endpoint);
+    if (!entry) return;
+    registrations.remove(entry);
+    counters.revocations++;
+    this.#end(entry, 'revoked');
+    emit({ kind: 'deregistered', at: clock.wall(), registration: entry.registration, reason });
+  }
+
+  #reroute(entry: Registered, peer: Peer): void {
+    const { registrations, keeper, emit, clock } = this.#context;
+    const { registration: before, peer: from, deadline } = entry;
+    const { address, port } = peer;
+    const moved = before.address !== address || before.port !== port;
+    if (from.key === peer.key && !moved) return;
+    const registration = { ...before, address, port };
+    registrations.update(entry, registration, peer, deadline.at);
+    keeper.touch(registrationKey(before.id));
+    if (from.key !== peer.key) this.#follow(entry, from);
+    if (moved) emit({ kind: 'address-changed', at: clock.wall(), registration, from: { address: before.address, port: before.port } });
+  }
+
   #register(request: IncomingRequest): void {
     const { peer } = request;
     if (this.#context.overloaded()) {
@@ -98,7 +138,7 @@ export class RegistrationService implements Core {
       this.#answer(request, { code: Code.SERVICE_UNAVAILABLE, options: [uintOption(OptionNumber.MAX_AGE, RETRY_S)] });
       return;
     }
-    const parsed = parseRegister(request, peer.identity.name);
+    const parsed = parseRegister(request, this.#context.devices.endpointOf(peer.identity) ?? '');
     if (isRefusal(parsed)) {
       this.#refuse(request, parsed, request.query.find((item) => item.startsWith('ep='))?.slice(3) ?? '');
       return;
@@ -151,7 +191,9 @@ export class RegistrationService implements Core {
     }
     const at = clock.wall();
     let changed = NOTHING;
-    if (sameRoute(from, peer) && saysNothingNew(parsed, before)) {
+    // A session is the same peer wherever it is heard from.
+    const moved = before.address !== peer.address || before.port !== peer.port;
+    if (!moved && sameRoute(from, peer) && saysNothingNew(parsed, before)) {
       registrations.updated(entry, at, this.#expiry(before.lifetime));
       this.#context.keeper.touch(updatedKey(id));
     } else {
@@ -168,8 +210,8 @@ export class RegistrationService implements Core {
     // Only now: requests that waited leave at once, and must not overtake the answer.
     if (from.key !== peer.key) this.#follow(entry, from);
     this.#context.changed();
-    // It may also have turned to another address of ours.
-    if (from.key !== peer.key && (from.address !== peer.address || from.port !== peer.port)) {
+    // It may also have turned to another address of ours only.
+    if (moved) {
       emit({ kind: 'address-changed', at, registration, from: { address: before.address, port: before.port } });
     }
     emit({ kind: 'updated', at, registration, changed });

@@ -2,6 +2,8 @@ import type { CoapEndpoint } from '../coap/endpoint';
 import type { DeviceTable } from '../credentials/device-table';
 import type { Model } from '../model/types';
 import type { Driver } from '../transport/driver';
+import { NO_IDENTITY } from '../transport/identity';
+import type { Peer } from '../transport/types';
 import { newServerCounters, type CoreCounters, type ServerContext } from './context';
 import { NO_KEEPER, valueKey, type StateKeeper, type StateRecord } from './keeper';
 import { LastValues, type LastValue } from './last-values';
@@ -135,6 +137,38 @@ export class ServerCore {
     const { registrations, devices } = this.#context;
     const refused = registrations.list().filter(({ identity, endpoint }) => !devices.mayActFor(identity, endpoint).allowed);
     return refused.map(({ endpoint }) => endpoint);
+  }
+
+  /** A device has proven who it is, and has a session: its first, or another one in the place of the one before. */
+  sessionOpened(peer: Peer): void {
+    this.#registration.sessionOpened(peer);
+  }
+
+  /** The session of a device is heard from another address. */
+  sessionMoved(peer: Peer): void {
+    this.#registration.sessionMoved(peer);
+  }
+
+  /** Ends the registration of a device that registered by a proof that does not count any more. */
+  revoke(endpoint: string, identity: string): void {
+    const { mode, name } = this.registration(endpoint)?.identity ?? NO_IDENTITY;
+    if (mode !== 'none' && name === identity) this.#registration.revoke(endpoint, 'its credentials were removed or changed');
+  }
+
+  /** Ends registrations without security under names that are those of secured devices now; of one device or of all. */
+  endUnproven(endpoint?: string): void {
+    const { devices, registrations } = this.#context;
+    const looked = endpoint === undefined ? registrations.list() : [this.registration(endpoint)];
+    for (const each of looked) {
+      const { mode = 'none' } = (each && devices.get(each.endpoint)) ?? {};
+      if (each?.identity.mode === 'none' && mode !== 'none')
+        this.#registration.revoke(each.endpoint, `it must use security mode ${mode} now`);
+    }
+  }
+
+  /** Tells the flows something that is about no registration. */
+  log(text: string, about: { readonly endpoint?: string; readonly reason?: string }): void {
+    this.#emit({ kind: 'log', at: this.#driver.clock.wall(), level: 'warn', text, ...about });
   }
 
   /** What a device said last, by path text. */

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { CoapCounters, CoapSizes } from '../coap/context';
+import type { DtlsCounters } from '../dtls/types';
 import type { Clock, Core } from '../transport/types';
 import type { UdpCounters } from '../transport/udp';
 import type { CoreCounters } from './context';
@@ -9,6 +10,7 @@ export interface StatsSources {
   readonly udp: readonly Readonly<UdpCounters>[];
   readonly coap: Readonly<CoapCounters>;
   readonly sizes: CoapSizes;
+  readonly dtls: Readonly<DtlsCounters> & { readonly sessions: number; readonly underWay: number; readonly reassemblyBytes: number };
   readonly core: CoreCounters;
   /** Milliseconds since the start. */
   readonly uptime: number;
@@ -29,7 +31,7 @@ export interface LoopDelay {
 export type ServerStats = Readonly<ReturnType<typeof collectStats>>;
 
 /** Puts the counters of all floors under names that are clear beside each other. */
-export function collectStats({ udp, coap, sizes, core, ...own }: StatsSources) {
+export function collectStats({ udp, coap, sizes, dtls, core, ...own }: StatsSources) {
   const { invalidSource, ...datagrams } = sum(udp);
   const { formatErrors, overloaded, notifications, ...messages } = coap;
   return {
@@ -41,6 +43,7 @@ export function collectStats({ udp, coap, sizes, core, ...own }: StatsSources) {
     droppedMalformed: formatErrors,
     droppedPeerTable: overloaded,
     ...sizes,
+    ...prefixed(dtls),
     ...core,
     waitingEvents: own.waitingEvents,
     coalescedNotifications: own.coalescedNotifications,
@@ -49,6 +52,14 @@ export function collectStats({ udp, coap, sizes, core, ...own }: StatsSources) {
     eventLoopDelayMean: own.loopDelay.mean,
     eventLoopDelayMax: own.loopDelay.max,
   };
+}
+
+type Prefixed<T> = { readonly [K in keyof T & string as `dtls${Capitalize<K>}`]: number };
+
+/** `moves` becomes `dtlsMoves`: many of the names are those of counters of CoAP, too. */
+function prefixed<T extends object>(counters: T): Prefixed<T> {
+  const entries = Object.entries(counters).map(([name, value]) => [`dtls${name.charAt(0).toUpperCase()}${name.slice(1)}`, value as number]);
+  return Object.fromEntries(entries) as Prefixed<T>;
 }
 
 function sum(all: readonly Readonly<UdpCounters>[]): UdpCounters {

@@ -87,7 +87,8 @@ export interface QueueFacts {
   readonly position: number;
 }
 
-export type RegistrationEnd = 'deregistered' | 'expired' | 'replaced';
+/** `revoked`: what the device proved who it is by does not count any more. */
+export type RegistrationEnd = 'deregistered' | 'expired' | 'replaced' | 'revoked';
 
 /** Everything the server reports. Each event is plain data; times are epoch ms. */
 export type ServerEvent =
@@ -100,7 +101,8 @@ export type ServerEvent =
       readonly registration: Registration;
       readonly from: { readonly address: string; readonly port: number };
     }
-  | { readonly kind: 'deregistered'; readonly at: number; readonly registration: Registration }
+  /** By the device, or, with a `reason`, by the server. */
+  | { readonly kind: 'deregistered'; readonly at: number; readonly registration: Registration; readonly reason?: string }
   | { readonly kind: 'expired'; readonly at: number; readonly registration: Registration }
   /** A device in queue mode listens; `waiting` commands are sent to it now. */
   | { readonly kind: 'awake'; readonly at: number; readonly registration: Registration; readonly waiting: number }
@@ -156,12 +158,17 @@ export type ServerEvent =
       readonly contentFormat: number | undefined;
     }
   | {
-      /** Something a person should know of, and that no other event tells: values of a device that got lost, objects nobody knows. */
+      /** Something a person should know of, and that no other event tells: values of a device that got lost, objects nobody knows, failed handshakes. */
       readonly kind: 'log';
       readonly at: number;
-      readonly registration: Registration;
+      /** Absent where it is about no device that is registered. */
+      readonly registration?: Registration;
+      /** The device, where it is known without a registration. */
+      readonly endpoint?: string;
       readonly level: 'info' | 'warn';
       readonly text: string;
+      /** Why a handshake failed, as one word. */
+      readonly reason?: string;
     }
   | {
       /** The counters, every `interval` seconds. */

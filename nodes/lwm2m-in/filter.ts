@@ -13,9 +13,10 @@ export function eventFilter(settings: InSettings): EventFilter {
   const prefix = pathPrefix(textField(settings.path));
   return (event) => {
     if (!wanted.has(event.kind)) return undefined;
+    const endpoint = endpointOf(event);
     // It is about the server: no device's name could fit.
-    if (event.kind === 'stats') return event;
-    if (!matchesGlob(pattern, endpointOf(event))) return undefined;
+    if (endpoint === undefined) return event;
+    if (!matchesGlob(pattern, endpoint)) return undefined;
     return prefix.length === 0 ? event : under(event, prefix);
   };
 }
@@ -30,8 +31,18 @@ export function pathPrefix(path: string): number[] {
     .map(Number);
 }
 
-function endpointOf(event: Exclude<ServerEvent, { kind: 'stats' }>): string {
-  return event.kind === 'refused' || event.kind === 'command' ? event.endpoint : event.registration.endpoint;
+function endpointOf(event: ServerEvent): string | undefined {
+  switch (event.kind) {
+    case 'stats':
+      return undefined;
+    case 'refused':
+    case 'command':
+      return event.endpoint;
+    case 'log':
+      return event.registration?.endpoint ?? event.endpoint;
+    default:
+      return event.registration.endpoint;
+  }
 }
 
 /** The event with the values under the prefix only; undefined when none is left. Events without values pass. */

@@ -1,7 +1,9 @@
 /** A server without a network, for the nodes that use one. */
 import type { Node, NodeDef } from 'node-red';
 import type {
+  DeviceEntry,
   LastValue,
+  ListedDevice,
   LiveServer,
   Lwm2mServer,
   Model,
@@ -11,7 +13,7 @@ import type {
   ServerEvent,
   ServerStats,
 } from '../../lib/index';
-import { createLwm2mServer, omaModel } from '../../lib/index';
+import { createLwm2mServer, CredentialsError, omaModel } from '../../lib/index';
 import type { ServerNode, ServerState, ServerUser } from '../../nodes/shared/types';
 import type { Initializer } from './flows';
 
@@ -66,12 +68,15 @@ type Answer = (endpoint: string, operation: Operation) => OperationResult | Prom
 
 export class FakeServer implements Lwm2mServer {
   readonly port = 5683;
+  readonly securePort = 0;
   readonly listening = true;
   model: Model = omaModel();
   readonly performed: { endpoint: string; operation: Operation; timeout: number | undefined }[] = [];
   devices: Registration[] = [];
   /** Commands that wait for their devices. */
   waiting = 0;
+  /** Devices known in advance, by endpoint, as they were given. */
+  readonly known = new Map<string, DeviceEntry>();
   answer: Answer = (endpoint, operation) => {
     const { ids } = 'path' in operation ? operation.path : { ids: [] };
     return {
@@ -92,6 +97,23 @@ export class FakeServer implements Lwm2mServer {
   close(): Promise<void> {
     return Promise.resolve();
   }
+  knownDevices(): ListedDevice[] {
+    return Array.from(this.known.values(), ({ endpoint, mode }) => ({ endpoint, mode, source: 'runtime' }));
+  }
+
+  addDevice(device: DeviceEntry): ListedDevice {
+    this.known.set(device.endpoint, device);
+    return { endpoint: device.endpoint, mode: device.mode, source: 'runtime' };
+  }
+
+  replaceDevice(device: DeviceEntry): ListedDevice {
+    return this.addDevice(device);
+  }
+
+  removeDevice(endpoint: string): void {
+    if (!this.known.delete(endpoint)) throw new CredentialsError('UNKNOWN_ENDPOINT', `no device "${endpoint}"`);
+  }
+
   subscribe(listener: (event: ServerEvent) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

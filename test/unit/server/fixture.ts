@@ -222,6 +222,8 @@ export function story(events: readonly ServerEvent[]): string[] {
         return `command ${event.endpoint} ${event.result.kind === 'answer' ? event.result.result : event.result.code}`;
       case 'stats':
         return event.kind;
+      case 'log':
+        return `log ${event.registration?.endpoint ?? ''}`;
       default:
         return `${event.kind} ${event.registration.endpoint}`;
     }
