@@ -283,7 +283,10 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       const release = endpoint.hold();
       try {
         journal = store && openJournal(options.storeDir ?? '', store);
-        const keeper = { touch: (record: string) => void journal?.touch(prefix + record) };
+        const keeper = {
+          touch: (record: string) => void journal?.touch(prefix + record),
+          put: (record: string, value: object) => void journal?.set(prefix + record, value),
+        };
         const overloaded = (): boolean => pump.full || (loop?.current() ?? 0) > current.maxLoopDelay;
         const kept = store && { keeper };
         const { storeDir = '' } = options;

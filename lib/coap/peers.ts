@@ -114,6 +114,11 @@ export function isIdle(state: PeerState): boolean {
   );
 }
 
+function turnTo(state: PeerState, peer: Peer): void {
+  // An equal one would only be one object more that lives on.
+  if (!sameRoute(state.peer, peer)) state.peer = peer;
+}
+
 /**
  * The peers, in order of their last activity (a linked list through the states), so that forgetting the idle ones costs
  * nothing per message and needs no scan.
@@ -146,11 +151,7 @@ export class PeerTable {
   use(peer: Peer, now: number): PeerState | undefined {
     let state = this.#states.get(peer.key);
     if (state) {
-      state.lastActive = now;
-      if (this.#newest !== state) {
-        this.#unlink(state);
-        this.#append(state);
-      }
+      this.#active(state, now);
       return state;
     }
     if (this.#states.size >= this.#options.maxPeers && !this.#evict()) return undefined;
@@ -163,9 +164,21 @@ export class PeerTable {
   /** As `use`, for a message from the peer: the route it came by is the one to answer by. */
   heard(peer: Peer, now: number): PeerState | undefined {
     const state = this.use(peer, now);
-    // An equal one would only be one object more that lives on.
-    if (state && !sameRoute(state.peer, peer)) state.peer = peer;
+    if (state) turnTo(state, peer);
     return state;
+  }
+
+  /** The same where the state of the peer is at hand. */
+  heardOf(state: PeerState, peer: Peer, now: number): void {
+    this.#active(state, now);
+    turnTo(state, peer);
+  }
+
+  #active(state: PeerState, now: number): void {
+    state.lastActive = now;
+    if (this.#newest === state) return;
+    this.#unlink(state);
+    this.#append(state);
   }
 
   /** When the oldest peer may be forgotten. */

@@ -82,7 +82,7 @@ export class Replies {
       }
       return;
     }
-    context.peers.heard(peer, context.now);
+    context.peers.heardOf(existing, peer, context.now);
     remember(context, existing, message.mid, mark);
     // Nobody else could know the token.
     existing.standing = 'proven';

@@ -5,10 +5,12 @@
 export interface StateKeeper {
   /** Notes that the record of this key is new, different or gone. Returns at once. */
   touch(key: string): void;
+  /** Notes a record that changes with each message: `value` is plain data, read when it suits the keeper. Returns at once. */
+  put(key: string, value: object): void;
 }
 
 /** For a server that keeps nothing. */
-export const NO_KEEPER: StateKeeper = { touch: () => undefined };
+export const NO_KEEPER: StateKeeper = { touch: () => undefined, put: () => undefined };
 
 /** A record as it is kept: plain data, as JSON has it, and integers beyond 2^53, bytes and any number. */
 export interface StateRecord {
@@ -33,8 +35,8 @@ export const valueKey = (endpoint: string, path: string): string => `val/${path}
 
 /** A key of one of these kinds; undefined for any other text. */
 export function parseKey(key: string): { kind: RecordKind; name: string } | undefined {
-  const kind = RECORD_KINDS.find((known) => key.startsWith(`${known}/`));
-  return kind && { kind, name: key.slice(kind.length + 1) };
+  const kind = RECORD_KINDS.find((known) => key.startsWith(known));
+  return kind !== undefined && key[kind.length] === '/' ? { kind, name: key.slice(kind.length + 1) } : undefined;
 }
 
 /** The two parts of the name in a value's key. */

@@ -28,10 +28,10 @@ export class LastValues {
   readonly #byEndpoint = new Map<string, FewMap<Held>>();
   readonly #paths = new Map<string, string>();
   readonly #limits: LastValuesLimits;
-  readonly #changed: (endpoint: string, path: string) => void;
+  readonly #changed: (endpoint: string, path: string, value?: LastValue) => void;
 
-  /** `changed` hears of every path whose value is new, or gone. */
-  constructor(changed: (endpoint: string, path: string) => void, limits: Partial<LastValuesLimits> = {}) {
+  /** `changed` hears of every path whose value is new (it is then always the newest), or gone. */
+  constructor(changed: (endpoint: string, path: string, value?: LastValue) => void, limits: Partial<LastValuesLimits> = {}) {
     this.#changed = changed;
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
   }
@@ -47,13 +47,12 @@ export class LastValues {
       if (known ? known.at > then : (values?.size ?? 0) >= this.#limits.perDevice) continue;
       if (!values) this.#byEndpoint.set(endpoint, (values = new FewMap()));
       // In place, for a new object would outlive its youth before it is replaced.
-      if (!known) values.set(key, { type, value, at: then });
-      else {
-        known.type = type;
-        known.value = value;
-        known.at = then;
-      }
-      this.#changed(endpoint, key);
+      const held: Held = known ?? { type, value, at: then };
+      if (!known) values.set(key, held);
+      held.type = type;
+      held.value = value;
+      held.at = then;
+      this.#changed(endpoint, key, held);
     }
   }
 
@@ -69,11 +68,6 @@ export class LastValues {
     const known = this.#paths.get(path);
     if (known === undefined && this.#paths.size < MAX_SHARED) this.#paths.set(path, path);
     return known ?? path;
-  }
-
-  get(endpoint: string, path: string): LastValue | undefined {
-    const value = this.#byEndpoint.get(endpoint)?.get(path);
-    return value && { ...value };
   }
 
   /** By path text, e.g. "/3/0/9", as of now. */

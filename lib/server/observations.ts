@@ -1,6 +1,7 @@
 import { formatPath, samePath } from '../lwm2m/path';
 import type { Path } from '../lwm2m/types';
 import { observationKey, sequenceKey, type StateKeeper } from './keeper';
+import { writeSequence } from './records';
 import type { Observation } from './types';
 
 /** The running observations as plain data, by token and by registration. */
@@ -39,9 +40,9 @@ export class ObservationTable {
     return this.#byId.get(id);
   }
 
-  /** A notification with an Observe number came. */
-  notified(id: string): void {
-    this.#keeper.touch(sequenceKey(id));
+  /** A notification with an Observe number came, `at` epoch ms. */
+  notified(id: string, observe: number, at: number): void {
+    this.#keeper.put(sequenceKey(id), writeSequence({ lastObserve: observe, lastAt: at }));
   }
 
   of(registrationId: string): Observation[] {

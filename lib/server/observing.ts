@@ -81,7 +81,7 @@ export class ObservingService {
       return;
     }
     const at = clock.wall();
-    if (response.observe !== undefined) observations.notified(observation.id);
+    if (response.observe !== undefined) observations.notified(observation.id, response.observe, at);
     lastValues.learn(registration.endpoint, decoded.nodes, at);
     this.#tell(observation, registration, response, decoded.nodes, at);
   }

@@ -38,7 +38,7 @@ export interface KeptUpdate {
   readonly expiresAt: number | undefined;
 }
 
-export function writeUpdate({ updatedAt, expiresAt }: KeptUpdate): unknown {
+export function writeUpdate({ updatedAt, expiresAt }: KeptUpdate): readonly unknown[] {
   return [updatedAt, expiresAt ?? null];
 }
 
@@ -54,7 +54,7 @@ export interface KeptSequence {
   readonly lastAt: number;
 }
 
-export function writeSequence({ lastObserve, lastAt }: KeptSequence): unknown {
+export function writeSequence({ lastObserve, lastAt }: KeptSequence): readonly unknown[] {
   return [lastObserve, lastAt];
 }
 

@@ -9,6 +9,7 @@ import { mergeExtra, parseRegister, parseUpdate, type RegisterRequest, type Upda
 import { registrationKey, updatedKey } from './keeper';
 import { observationRequest } from './operation-requests';
 import { objectVersions } from './object-list';
+import { writeUpdate } from './records';
 import { isRefusal, printable, refusal, type Refusal } from './refusal';
 import type { Registered } from './registrations';
 import type { Registration, RegistrationEnd } from './types';
@@ -195,7 +196,8 @@ export class RegistrationService implements Core {
     const moved = before.address !== peer.address || before.port !== peer.port;
     if (!moved && sameRoute(from, peer) && saysNothingNew(parsed, before)) {
       registrations.updated(entry, at, this.#expiry(before.lifetime));
-      this.#context.keeper.touch(updatedKey(id));
+      const expiresAt = before.lifetime === 0 ? undefined : at + before.lifetime * 1000;
+      this.#context.keeper.put(updatedKey(id), writeUpdate({ updatedAt: at, expiresAt }));
     } else {
       const after = applyUpdate(before, parsed, peer, at);
       registrations.update(entry, after.registration, peer, this.#expiry(after.registration.lifetime));

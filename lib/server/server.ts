@@ -78,7 +78,10 @@ export class ServerCore {
       devices,
       registrations: new Registrations(),
       observations: new ObservationTable(keeper),
-      lastValues: new LastValues((device, path) => keeper.touch(valueKey(device, path))),
+      lastValues: new LastValues((device, path, value) => {
+        if (value) keeper.put(valueKey(device, path), value);
+        else keeper.touch(valueKey(device, path));
+      }),
       keeper,
       overloaded,
       queue: queueSettings(options.queue),

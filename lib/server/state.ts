@@ -3,17 +3,7 @@ import type { ServerContext } from './context';
 import { parseKey, parseValueName, registrationKey, updatedKey, type RecordKind, type StateRecord } from './keeper';
 import { observationRequest } from './operation-requests';
 import type { CommandQueue } from './queue';
-import {
-  readSequence,
-  readUpdate,
-  readValue,
-  RecordReader,
-  writeObservation,
-  writeRegistration,
-  writeSequence,
-  writeUpdate,
-  type KeptSequence,
-} from './records';
+import { readSequence, readUpdate, readValue, RecordReader, writeObservation, writeRegistration, type KeptSequence } from './records';
 import type { Registered } from './registrations';
 import type { Observation, Registration } from './types';
 
@@ -42,26 +32,17 @@ export class ServerState {
         const expiresAt = this.#expiresAt(entry);
         return { value: writeRegistration({ registration: entry.registration, expiresAt, local: entry.peer.local }) };
       }
-      case 'upd': {
-        const entry = this.#context.registrations.byId(name);
-        return entry && { value: writeUpdate({ updatedAt: entry.registration.updatedAt, expiresAt: this.#expiresAt(entry) }) };
-      }
       case 'obs': {
         const observation = this.#context.observations.byId(name);
         return observation && { value: writeObservation({ observation, last: this.#last(observation) }) };
       }
-      case 'seq': {
-        const observation = this.#context.observations.byId(name);
-        const last = observation && this.#last(observation);
-        return last && { value: writeSequence(last) };
-      }
-      case 'val': {
-        const { endpoint, path } = parseValueName(name) ?? { endpoint: '', path: '' };
-        const value = this.#context.lastValues.get(endpoint, path);
-        return value && { value };
-      }
       case 'cmd':
         return this.#queue.record(name);
+      // Were handed over when they were made: whoever asks wants to know that they are gone.
+      case 'upd':
+      case 'seq':
+      case 'val':
+        return undefined;
       default:
         return kind satisfies never;
     }

@@ -180,8 +180,14 @@ async function addGroup(
   const keys = group.map(({ key }) => recordKey(key));
   const known = timed.any ? await level.getMany(keys, { fillCache: false }) : [];
   timed.any ||= group.some((operation) => operation.kind === 'put' && operation.expiresAt !== undefined);
-  for (const [at, operation] of group.entries()) {
+  for (let at = 0; at < group.length; at++) {
+    const operation = group[at]!;
     const { key } = operation;
+    if (!timed.any) {
+      if (operation.kind === 'delete') batch.del(keys[at]!);
+      else batch.put(keys[at]!, encodeRecord(operation.value, undefined));
+      continue;
+    }
     const record = known[at];
     const old = before.has(key) ? before.get(key) : record && expiryOfRecord(record);
     const expiresAt = operation.kind === 'put' ? expiryOf(operation.expiresAt) : undefined;

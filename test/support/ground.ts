@@ -66,6 +66,7 @@ export function createGround(options: GroundOptions = {}): Ground {
   const events: ServerEvent[] = [];
   const saved = new Map<string, unknown>();
   const touched = new Set<string>();
+  const put = new Map<string, object>();
   let live = boot();
   const transport = network.transport(SERVER_ADDRESS, () => live.endpoint);
 
@@ -87,7 +88,16 @@ export function createGround(options: GroundOptions = {}): Ground {
         ...(options.devices && { devices: options.devices }),
       }),
       timeout: options.timeout ?? 120_000,
-      keeper: { touch: (key) => touched.add(key) },
+      keeper: {
+        touch(key) {
+          touched.add(key);
+          put.delete(key);
+        },
+        put(key, value) {
+          put.set(key, value);
+          touched.delete(key);
+        },
+      },
       ...(options.maxOperations !== undefined && { maxOperations: options.maxOperations }),
       ...(options.observeAgain !== undefined && { observeAgain: options.observeAgain }),
       ...(options.queue && { queue: options.queue }),
@@ -104,7 +114,9 @@ export function createGround(options: GroundOptions = {}): Ground {
       if (record) saved.set(key, structuredClone(record.value));
       else saved.delete(key);
     }
+    for (const [key, value] of put) saved.set(key, structuredClone(value));
     touched.clear();
+    put.clear();
     return saved;
   }
 
@@ -126,6 +138,7 @@ export function createGround(options: GroundOptions = {}): Ground {
       live.server.close();
       live.endpoint.close();
       touched.clear();
+      put.clear();
       clock.advance(off);
       live = boot();
       const lost: string[] = [];
