@@ -8,11 +8,12 @@ export function pageSize(limit: number): number {
 
 /** All entries whose key begins with `prefix`, page by page. Changes made meanwhile may or may not be seen. Rejects with `StoreError`. */
 export async function* pagesOf(store: Store, prefix: string, limit = MAX_PAGE): AsyncGenerator<StoreEntry[], void, void> {
-  let after: string | undefined;
-  for (;;) {
-    const page = await store.range(prefix, { limit, ...(after !== undefined && { after }) });
+  for (let coming = store.range(prefix, { limit }); ;) {
+    const page = await coming;
     if (page.length === 0) return;
-    after = page.at(-1)!.key;
+    // Is read while this one is used.
+    coming = store.range(prefix, { limit, after: page.at(-1)!.key });
+    coming.catch(() => undefined);
     yield page;
   }
 }

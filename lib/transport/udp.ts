@@ -58,6 +58,8 @@ export class UdpTransport implements Transport {
   /** A peer is another one at every local address that has a socket of its own. */
   readonly #keyPrefix: string;
   #sockets: dgram.Socket[] = [];
+  /** Asking the socket is a call into the system, and every device that is restored wants to know. */
+  #port = 0;
   #ipv4: dgram.Socket | undefined;
   #ipv6: dgram.Socket | undefined;
   #young = new Map<string, Peer>();
@@ -75,11 +77,7 @@ export class UdpTransport implements Transport {
 
   /** The bound port; 0 before `open` and after `close`. */
   get port(): number {
-    try {
-      return this.#sockets[0]?.address().port ?? 0;
-    } catch {
-      return 0;
-    }
+    return this.#port;
   }
 
   /** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL ...). */
@@ -115,6 +113,7 @@ export class UdpTransport implements Transport {
     this.#flush();
     const sockets = this.#sockets;
     this.#sockets = [];
+    this.#port = 0;
     this.#ipv4 = this.#ipv6 = undefined;
     this.#young.clear();
     this.#old.clear();
@@ -206,6 +205,7 @@ export class UdpTransport implements Transport {
   }
 
   #take(type: 'udp4' | 'udp6', socket: dgram.Socket): void {
+    this.#port = socket.address().port;
     this.#sockets.push(socket);
     if (type === 'udp4') this.#ipv4 = socket;
     else this.#ipv6 = socket;

@@ -120,17 +120,33 @@ interface Population {
   readonly restart: number;
 }
 
-async function measure(build: string, fleetProgram: string, devices: number, messages: number, rounds: number): Promise<Population> {
+interface Plan {
+  readonly devices: number;
+  /** A round. */
+  readonly messages: number;
+  readonly rounds: number;
+  /** Seconds of quiet before memory counts as at rest: V8 gives back what a burst has left behind only then, after about a minute. */
+  readonly rest: number;
+}
+
+async function measure(build: string, fleetProgram: string, { devices, messages, rounds, rest }: Plan): Promise<Population> {
   const store = mkdtempSync(path.join(os.tmpdir(), 'lwm2m-scale-'));
   let server = await Server.start(build, store);
   const fleet = new Fleet(fleetProgram, server.ready.port, devices);
   try {
     const empty = await server.ask<Memory>('memory');
     const registered = await fleet.run('register');
-    const idle = await server.ask<Memory>('memory');
+    const atRest = async (): Promise<Memory> => {
+      const { rss } = await server.ask<Memory>('memory');
+      await new Promise((rested) => setTimeout(rested, rest * 1000));
+      const memory = await server.ask<Memory>('memory');
+      if (rest > 0) console.log(`  RSS right after the burst ${mib(rss)} MiB, after ${rest} s of rest ${mib(memory.rss)} MiB`);
+      return memory;
+    };
+    const idle = await atRest();
     const { failed } = await server.ask<{ failed: number }>('observe');
     if (failed > 0) throw new Error(`${failed} of ${devices} devices could not be observed`);
-    const observed = await server.ask<Memory>('memory');
+    const observed = await atRest();
     console.log(
       `${devices} devices: registered in ${registered.seconds.toFixed(1)} s; RSS ${mib(empty.rss)} empty, ${mib(idle.rss)} registered, ` +
         `${mib(observed.rss)} observed; heap and external ${mib(held(empty))}, ${mib(held(idle))}, ${mib(held(observed))} MiB`,
@@ -178,6 +194,7 @@ async function main(): Promise<void> {
       few: { type: 'string', default: '1000' },
       messages: { type: 'string', default: '100000' },
       rounds: { type: 'string', default: '3' },
+      rest: { type: 'string', default: '75' },
     },
   });
   const [many, few, messages, rounds] = [values.devices, values.few, values.messages, values.rounds].map(Number);
@@ -187,8 +204,9 @@ async function main(): Promise<void> {
   console.log(
     `Scale: real sockets on loopback, store on disk, ${messages} messages a round, median of ${rounds}. Node.js ${process.versions.node}.`,
   );
-  const small = await measure(build, program, few!, messages!, rounds!);
-  const large = await measure(build, program, many!, messages!, rounds!);
+  const rest = Number(values.rest);
+  const small = await measure(build, program, { devices: few!, messages: messages!, rounds: rounds!, rest: 0 });
+  const large = await measure(build, program, { devices: many!, messages: messages!, rounds: rounds!, rest });
   const figures: Record<string, number> = {
     'scale.devices': many!,
     'scale.memory_idle_bytes': large.idle,
