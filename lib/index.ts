@@ -77,7 +77,7 @@ export interface Lwm2mServerOptions extends SecurityOptions {
   readonly maxOperations?: number;
   /** Awake windows and waiting commands of devices in queue mode, see `QueueSettings`. */
   readonly queue?: Partial<QueueSettings>;
-  /** Events handed over in one turn of the event loop. Default 20. */
+  /** Events handed over in one turn of the event loop. Default 40. */
   readonly eventsPerTurn?: number;
   /** Milliseconds by which timers may be late before Registers and Sends are put off with 5.03. Default 1000. */
   readonly maxLoopDelay?: number;

@@ -5,7 +5,7 @@ export interface EventPumpOptions {
   readonly deliver: (event: ServerEvent) => void;
   /** Calls `work` in a later turn of the loop; default `setImmediate`. */
   readonly later?: (work: () => void) => void;
-  /** Events handed over in one turn of the loop. Default 20. */
+  /** Events handed over in one turn of the loop. Default 40: a socket is read 32 times a turn, and what comes must be able to go. */
   readonly perTurn?: number;
   /** Above so many waiting events, notifications of one observation are joined. Default 256. */
   readonly coalesceAbove?: number;
@@ -42,7 +42,7 @@ export class EventPump {
   #scheduled = false;
 
   constructor(options: EventPumpOptions) {
-    const { deliver, later = setImmediate, perTurn = 20, coalesceAbove = 256, limit = 50_000 } = options;
+    const { deliver, later = setImmediate, perTurn = 40, coalesceAbove = 256, limit = 50_000 } = options;
     this.#deliver = deliver;
     this.#later = later;
     this.#perTurn = perTurn;

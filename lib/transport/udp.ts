@@ -23,7 +23,7 @@ export interface UdpCounters {
 }
 
 /** Remembered routes: two generations of this many peers each bound the memory without a timer. */
-const PEER_CACHE = 65_536;
+const PEER_CACHE = 131_072;
 /** RFC 7252 4.6: a message that fits this is not fragmented on any sane path. */
 const MAX_MESSAGE = 1152;
 /** Peers heard of just now, found without a look into the cache; a power of two. */

@@ -240,9 +240,9 @@ describe('UDP transport', () => {
     const transport = new UdpTransport({ port: 0 }, new Sink());
     const first = transport.peer('192.0.2.1', 1);
     const address = (index: number): string => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
-    for (let index = 0; index < 65_536; index++) transport.peer(address(index), 1);
+    for (let index = 0; index < 131_072; index++) transport.peer(address(index), 1);
     assert.equal(transport.peer('192.0.2.1', 1), first, 'one generation back');
-    for (let index = 0; index < 140_000; index++) transport.peer(address(index), 2);
+    for (let index = 0; index < 270_000; index++) transport.peer(address(index), 2);
     const anew = transport.peer('192.0.2.1', 1);
     assert.notEqual(anew, first, 'long forgotten');
     assert.equal(anew.key, first.key);
