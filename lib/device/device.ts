@@ -1,4 +1,4 @@
-/** A simulated LwM2M device: it registers with one server, answers it, and its values live. Uses npm `coap`, plain UDP. */
+/** A simulated LwM2M device: it registers with one server, answers it, and its values live. Uses npm `coap`, over UDP or DTLS. */
 import { formatPath, parsePath, PathError } from '../lwm2m/path';
 import { omaModel } from '../model/oma';
 import type { Clock } from '../transport/types';
@@ -8,7 +8,7 @@ import { openLink, type Link } from './link';
 import { LIFETIME } from './objects/server';
 import { Observations } from './observations';
 import { registrationLinks } from './operations/discover';
-import { checkOptions, seedOf, type DeviceOptions } from './options';
+import { checkOptions, keyOf, seedOf, type DeviceOptions } from './options';
 import { Registration } from './registration';
 import { resolveHost } from './resolve';
 import { Responder, type Reply } from './responder';
@@ -54,6 +54,8 @@ class Device implements SimulatedDevice {
   /** Counts openings, so that a late one is recognised. */
   private opening = 0;
   private closing: Promise<void> = Promise.resolve();
+  /** Ends an opening that is under way. */
+  private giveUp: AbortController | undefined;
   private running = false;
   private stopping: Promise<void> | undefined;
   private nextTick = Infinity;
@@ -158,6 +160,8 @@ class Device implements SimulatedDevice {
     const { host, port } = this.options.server;
     let link: Link | undefined;
     let failure: Error | undefined;
+    const giveUp = new AbortController();
+    this.giveUp = giveUp;
     try {
       const address = await resolveHost(host, turn);
       await this.closing;
@@ -174,6 +178,9 @@ class Device implements SimulatedDevice {
         ended: (token, channel) => this.observations.ended(token, channel),
         answered: () => this.step(() => this.observations.check(this.clock.now())),
         fault: (error) => this.tell({ kind: 'error', error }),
+        psk: this.psk(),
+        signal: giveUp.signal,
+        gone: (reason) => this.gone(reason),
       });
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error));
@@ -189,7 +196,21 @@ class Device implements SimulatedDevice {
     });
   }
 
+  private psk(): { identity: Uint8Array; key: Uint8Array } | undefined {
+    const { psk, endpoint } = this.options;
+    const key = psk && keyOf(psk.key);
+    return key && { identity: Buffer.from(psk.identity ?? endpoint, 'utf8'), key };
+  }
+
+  /** Without its session the device is as good as switched off: it begins anew. */
+  private gone(reason: string): void {
+    if (!this.running) return;
+    this.tell({ kind: 'error', error: new Error(`The server has ended the DTLS session: ${reason}`) });
+    this.step(() => this.registration.reboot(this.clock.now(), true));
+  }
+
   private closeLink(): void {
+    this.giveUp?.abort();
     const { link } = this;
     this.link = undefined;
     if (link) this.closing = Promise.all([this.closing, link.close()]).then(() => undefined);

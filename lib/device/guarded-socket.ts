@@ -15,6 +15,13 @@ export interface GuardedSocketOptions {
   readonly onFault?: (error: Error) => void;
 }
 
+/** Wraps messages into datagrams and takes them out again. */
+export interface Tunnel {
+  send(message: Uint8Array): void;
+  /** A datagram of the remote endpoint; what is in it comes back by `deliver`. */
+  receive(datagram: Buffer): void;
+}
+
 /** Datagrams counted since the socket was made. `faults` are exceptions caught in listeners. */
 export type GuardCounters = Record<'received' | 'passed' | 'pings' | 'foreign' | 'sendErrors' | 'faults' | DropReason, number>;
 
@@ -46,6 +53,8 @@ export class GuardedSocket extends Socket {
   private readonly remote: Remote;
   private readonly onFault: (error: Error) => void;
   private shut = false;
+  /** What messages go through, where they are not sent as they are. */
+  private tunnel: Tunnel | undefined;
 
   constructor(options: GuardedSocketOptions) {
     // The constructor takes the options of createSocket; the type declarations leave that out.
@@ -75,10 +84,33 @@ export class GuardedSocket extends Socket {
       // Never an error: a request npm `coap` has given up has no listener for it any more.
       done?.(null, length);
     };
-    if (this.shut) {
+    if (this.shut) process.nextTick(sent);
+    else if (this.tunnel) {
+      // What is sent may be written over as soon as this returns, and a tunnel takes it at once.
+      this.tunnel.send(message.subarray(offset, offset + length));
       process.nextTick(sent);
-      return;
-    }
+    } else this.put(message, offset, length, sent);
+  }
+
+  /** From now on all messages go through the tunnel, which sends its datagrams with `transmit`. */
+  through(tunnel: Tunnel): void {
+    this.tunnel = tunnel;
+  }
+
+  /** A datagram as it is. */
+  transmit(datagram: Uint8Array): void {
+    if (this.shut) return;
+    this.put(datagram, 0, datagram.length, (error) => {
+      if (error) this.failed(error);
+    });
+  }
+
+  /** A message out of the tunnel. */
+  deliver(message: Buffer): void {
+    this.take(message, { ...this.remote, family: isIPv6(this.remote.address) ? 'IPv6' : 'IPv4', size: message.length });
+  }
+
+  private put(message: Uint8Array, offset: number, length: number, sent: (error?: Error | null) => void): void {
     try {
       super.send(message, offset, length, this.remote.port, this.remote.address, sent);
     } catch (error) {
@@ -102,6 +134,12 @@ export class GuardedSocket extends Socket {
       this.counters.foreign += 1;
       return false;
     }
+    if (!this.tunnel) return this.take(data, from);
+    this.tunnel.receive(data);
+    return true;
+  }
+
+  private take(data: Buffer, from: RemoteInfo): boolean {
     const inspection = inspectDatagram(data);
     switch (inspection.kind) {
       case 'drop':

@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { Agent, ObserveWriteStream, Server, type CoapPacket, type IncomingMessage, type OutgoingMessage } from 'coap';
 import { GuardedSocket, type GuardCounters, type Remote } from './guarded-socket';
+import { DtlsTunnel } from '../dtls/tunnel';
 import type { Channel } from './observations';
 import type { Outcome, OutgoingRequest } from './registration';
 import type { Reply } from './responder';
@@ -20,6 +21,12 @@ export interface LinkOptions {
   /** The reply to a request is on its way. */
   readonly answered: () => void;
   readonly fault: (error: Error) => void;
+  /** Over DTLS, by this key. */
+  readonly psk?: { readonly identity: Uint8Array; readonly key: Uint8Array } | undefined;
+  /** Ends the opening of a DTLS session. */
+  readonly signal?: AbortSignal;
+  /** The server has ended the DTLS session. */
+  readonly gone: (reason: string) => void;
 }
 
 export interface Link {
@@ -37,10 +44,11 @@ const RETRANSMISSIONS = 3;
 const LINK_FORMAT = Buffer.from([40]);
 const METHOD_WITH_OBSERVE = '0.01';
 
-/** Opens the socket. Rejects with the system's error, e.g. EADDRINUSE. */
+/** Opens the socket, and the DTLS session on it. Rejects with the system's error, e.g. EADDRINUSE, or `ConnectError`. */
 export async function openLink(options: LinkOptions): Promise<Link> {
   const type = options.remote.address.includes(':') ? 'udp6' : 'udp4';
   const socket = new GuardedSocket({ type, remote: options.remote, onFault: options.fault });
+  let tunnel: DtlsTunnel | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
@@ -49,6 +57,7 @@ export async function openLink(options: LinkOptions): Promise<Link> {
         resolve();
       });
     });
+    tunnel = options.psk && (await secured(socket, options.psk, options));
   } catch (error) {
     socket.close();
     throw error;
@@ -67,9 +76,40 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       agent.close();
       // Ends every retransmission: they hang on the server's cache.
       server.close();
+      tunnel?.close();
+      // What the tunnel says last is sent in the next turns of the loop.
+      if (tunnel) await new Promise((turn) => setImmediate(turn));
       await new Promise<void>((resolve) => socket.close(resolve));
     },
   };
+}
+
+/** Rejects with `ConnectError`, and has then closed what it made. */
+async function secured(
+  socket: GuardedSocket,
+  psk: NonNullable<LinkOptions['psk']>,
+  { remote, fault, gone, signal }: LinkOptions,
+): Promise<DtlsTunnel> {
+  const tunnel = new DtlsTunnel({
+    ...remote,
+    psk,
+    transmit: (datagram) => socket.transmit(datagram),
+    receive: (message) => socket.deliver(message),
+    gone,
+    onError: (error) => fault(error instanceof Error ? error : new Error(String(error))),
+  });
+  socket.through(tunnel);
+  const giveUp = (): void => tunnel.close();
+  signal?.addEventListener('abort', giveUp);
+  try {
+    // Nobody else listens yet: the guard hands datagrams on all the same.
+    await tunnel.connect();
+    signal?.removeEventListener('abort', giveUp);
+  } catch (error) {
+    tunnel.close();
+    throw error;
+  }
+  return tunnel;
 }
 
 /** The server half. What npm `coap` does badly is hidden from it: block-wise transfers, FETCH, Observe on anything but GET. */

@@ -6,6 +6,8 @@ export interface DeviceOptions {
   /** 1 to 200 bytes. */
   readonly endpoint: string;
   readonly server: { readonly host: string; readonly port: number };
+  /** CoAP over DTLS with a pre-shared key; default plain CoAP. `identity` as text, default the endpoint; `key` as hex digits or `base64:...`. */
+  readonly psk?: { readonly identity?: string; readonly key: string };
   /** Seconds, default 300. */
   readonly lifetime?: number;
   /** Default '1.1'. */
@@ -37,8 +39,23 @@ export function checkOptions(options: Partial<DeviceOptions>): void {
   if (!isWhole(lifetime, 1, 0xffffffff)) bad('The lifetime must be a whole number of seconds, 1 or more.');
   if (!isWhole(localPort, 0, 65535)) bad('The local port must be 0 to 65535.');
   if (!isWhole(tickMs, 10, 3_600_000)) bad('tickMs must be 10 to 3600000.');
+  if (options.psk && keyOf(options.psk.key) === undefined) {
+    bad('The key must be 1 to 64 bytes: hexadecimal digits, two a byte, or "base64:" and base64.');
+  }
   if (!['1.0', '1.1', '1.2', undefined].includes(options.lwm2mVersion)) bad('The LwM2M version must be 1.0, 1.1 or 1.2.');
   if (!['U', 'UQ', undefined].includes(options.binding)) bad('The binding must be U or UQ.');
+}
+
+const MAX_KEY = 64;
+
+/** The bytes of a key; undefined when it is none. */
+export function keyOf(text: unknown): Buffer | undefined {
+  if (typeof text !== 'string') return undefined;
+  const digits = text.replace(/[\s:]/g, '');
+  const key = text.startsWith('base64:')
+    ? Buffer.from(text.slice(7), 'base64')
+    : Buffer.from(/^([0-9a-f]{2})*$/i.test(digits) ? digits : '', 'hex');
+  return key.length >= 1 && key.length <= MAX_KEY ? key : undefined;
 }
 
 function isWhole(value: unknown, low: number, high: number): boolean {

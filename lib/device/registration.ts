@@ -128,12 +128,12 @@ export class Registration implements Core {
   }
 
   /** The device restarts: it is silent for 2 s and registers anew. */
-  reboot(now: number): void {
+  reboot(now: number, reopen = false): void {
     if (this.phase.kind === 'idle' || this.phase.kind === 'leaving' || this.phase.kind === 'opening') return;
     this.port.abort();
     this.port.forget();
     this.port.state('registering', 'restarting');
-    this.phase = { kind: 'waiting', until: now + REBOOT_MS, reopen: false };
+    this.phase = { kind: 'waiting', until: now + REBOOT_MS, reopen };
   }
 
   advance(now: number): void {

@@ -9,9 +9,11 @@ interface Device {
   port: number | string;
   lifetime: number | string;
   lwm2mVersion: string;
+  security: string;
+  identity: string;
 }
 
-const version = 1;
+const version = 2;
 
 RED.nodes.registerType<Device>('lwm2m-device', {
   category,
@@ -27,7 +29,10 @@ RED.nodes.registerType<Device>('lwm2m-device', {
     port: { value: 5683, required: true, validate: wholeNumber('lwm2m-device.invalid.port', 1, 65535, false) },
     lifetime: { value: 300, required: true, validate: wholeNumber('lwm2m-device.invalid.lifetime', 1, 2 ** 31 - 1, false) },
     lwm2mVersion: { value: '1.1' },
+    security: { value: 'none' },
+    identity: { value: '' },
   },
+  credentials: { psk: { type: 'password' } },
   paletteLabel() {
     return this._('lwm2m-device.paletteLabel');
   },
@@ -36,6 +41,12 @@ RED.nodes.registerType<Device>('lwm2m-device', {
   },
   labelStyle() {
     return this.name ? 'node_label_italic' : '';
+  },
+  oneditprepare() {
+    const $security = $('#node-input-security');
+    const show = (): void => void $('.lwm2m-device-psk').toggle($security.val() === 'psk');
+    $security.on('change', show);
+    show();
   },
   oneditsave() {
     this.version = version;

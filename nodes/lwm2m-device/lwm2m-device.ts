@@ -55,7 +55,7 @@ function init(RED: NodeAPI): void {
     });
 
     try {
-      device = createDevice({ ...deviceOptions(settings), onEvent });
+      device = createDevice({ ...deviceOptions(settings, this.credentials), onEvent });
       device.start();
     } catch (error) {
       this.error(RED._('lwm2m-device.errors.setting', { reason: reasonOf(error) }));
@@ -63,16 +63,19 @@ function init(RED: NodeAPI): void {
     }
   }
 
-  RED.nodes.registerType('lwm2m-device', Lwm2mDeviceNode);
+  RED.nodes.registerType('lwm2m-device', Lwm2mDeviceNode, { credentials: { psk: { type: 'password' } } });
 }
 
 /** Throws an Error in plain words for a setting that cannot be meant. */
-function deviceOptions(settings: DeviceSettings) {
+function deviceOptions(settings: DeviceSettings, credentials: { readonly psk?: unknown } | undefined) {
+  const identity = textField(settings.identity);
+  const key = textField(credentials?.psk);
   return {
     endpoint: textField(settings.endpoint),
     server: { host: textField(settings.host) || '127.0.0.1', port: numberField(settings.port, 'port', 1, 65535) ?? defaultPort },
     lifetime: numberField(settings.lifetime, 'lifetime', 1, maxLifetime) ?? defaultLifetime,
     lwm2mVersion: (versions.includes(settings.lwm2mVersion) ? settings.lwm2mVersion : '1.1') as Lwm2mVersion,
+    ...(settings.security === 'psk' && { psk: { key, ...(identity && { identity }) } }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { applySteps, withDefaults } from '../shared/migrate';
 import type { Settings, Step } from '../shared/migrate';
 
-/** The settings of version 1. Numbers may be text. */
+/** The settings of version 2. Numbers may be text. */
 export interface DeviceSettings {
   readonly version: number;
   readonly endpoint: string;
@@ -10,11 +10,16 @@ export interface DeviceSettings {
   /** Seconds. */
   readonly lifetime: number | string;
   readonly lwm2mVersion: string;
+  /** `none` or `psk`. */
+  readonly security: string;
+  /** Blank = the endpoint name. */
+  readonly identity: string;
 }
 
 const steps: Step[] = [
   (settings: Settings) =>
     withDefaults(settings, { endpoint: 'simulated-device', host: '127.0.0.1', port: 5683, lifetime: 300, lwm2mVersion: '1.1' }),
+  (settings: Settings) => withDefaults(settings, { security: 'none', identity: '' }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

@@ -8,6 +8,9 @@ import { eventFilter } from './filter';
 import type { EventFilter } from './filter';
 import { migrate } from './migrations';
 
+/** Milliseconds. */
+const failedShownFor = 15_000;
+
 function init(RED: NodeAPI): void {
   function Lwm2mInNode(this: Node, def: NodeDef): void {
     RED.nodes.createNode(this, def);
@@ -15,7 +18,19 @@ function init(RED: NodeAPI): void {
     const status = new StatusLine(this);
     const server = RED.nodes.getNode(settings.server) as ServerNode | null;
     let filter: EventFilter;
+    let failedShown: NodeJS.Timeout | undefined;
+    /** For a while: a device that cannot connect is of more interest than how many could. */
+    const showFailed = (reason: string): void => {
+      status.set({
+        fill: 'yellow',
+        shape: 'ring',
+        text: RED._('lwm2m-in.status.handshake', { reason: RED._(`lwm2m-in.handshake.${reason}`) }),
+      });
+      clearTimeout(failedShown);
+      failedShown = setTimeout(() => server && showState(status, server.state, server), failedShownFor);
+    };
     this.on('close', () => {
+      clearTimeout(failedShown);
       server?.deregister(this);
       status.close();
     });
@@ -35,6 +50,7 @@ function init(RED: NodeAPI): void {
       onState: (state) => showState(status, state, server),
       onEvent: (event) => {
         if (changesDevices(event)) showState(status, server.state, server);
+        if (event.kind === 'log' && event.reason !== undefined) showFailed(event.reason);
         const wanted = filter(event);
         if (!wanted) return;
         const model = server.live?.server.model;

@@ -10,6 +10,7 @@ import { claim, unclaim } from './claims';
 import { migrate } from './migrations';
 import { modelFolders } from './models-admin';
 import { serverOptions } from './options';
+import { credentialDefinition } from './slots';
 import type { ServerOptions } from './options';
 
 /** A server that could not be opened is tried again after so many milliseconds, as the port may be free by then; the last one stays. */
@@ -87,14 +88,21 @@ function init(RED: NodeAPI): void {
     const open = (): void => {
       let options: ServerOptions;
       try {
-        options = serverOptions(migrate(def));
+        options = serverOptions(migrate(def), this.credentials);
       } catch (error) {
         fail(RED._('lwm2m-server.errors.setting', { reason: reasonOf(error) }));
         return;
       }
-      const rival = claim({ id: this.id, name: options.name, port: options.port, hosts: options.host ?? [] });
-      if (rival) fail(RED._('lwm2m-server.errors.duplicate', { port: options.port, first: rival.name, second: options.name }));
-      else void run(options);
+      const { name, port, securePort, host: hosts = [] } = options;
+      const wishes = [port, ...(securePort === undefined ? [] : [securePort])];
+      for (const [index, wish] of wishes.entries()) {
+        const rival = claim({ id: this.id, index, name, port: wish, hosts });
+        if (!rival) continue;
+        unclaim(this.id);
+        fail(RED._('lwm2m-server.errors.duplicate', { port: wish, first: rival.name, second: name }));
+        return;
+      }
+      void run(options);
     };
     /** Never rejects. */
     const run = async (options: ServerOptions): Promise<void> => {
@@ -163,7 +171,7 @@ function init(RED: NodeAPI): void {
     open();
   }
 
-  RED.nodes.registerType('lwm2m-server', Lwm2mServerNode as (this: Node, def: NodeDef) => void);
+  RED.nodes.registerType('lwm2m-server', Lwm2mServerNode as (this: Node, def: NodeDef) => void, { credentials: credentialDefinition });
 }
 
 /** Where the object definitions are: for all servers, and for this one. The first is made, so that people find it. */
@@ -180,7 +188,8 @@ function problemText(RED: NodeAPI, error: unknown, options: ServerOptions): stri
   // Of several addresses the one that cannot be had.
   const address = error instanceof Error && 'address' in error && typeof error.address === 'string' ? error.address : '';
   const host = options.host ? address || options.host.join(', ') : '';
-  const facts = { port: options.port, host, name: options.name, reason: reasonOf(error) };
+  const port = error instanceof Error && 'port' in error && typeof error.port === 'number' ? error.port : options.port;
+  const facts = { port, host, name: options.name, reason: reasonOf(error) };
   switch (codeOf(error)) {
     case 'EADDRINUSE':
       return RED._(`lwm2m-server.errors.${host ? 'inUseAt' : 'inUse'}`, facts);

@@ -5,13 +5,17 @@ import type { Settings, Step } from '../shared/migrate';
 /** A row of the dialog's device table, as it is saved: fields may be blank. */
 export interface DeviceRow {
   readonly endpoint?: unknown;
+  /** `none` or `psk`. */
   readonly mode?: unknown;
+  readonly identity?: unknown;
+  /** The name of the credential that is the key. */
+  readonly slot?: unknown;
   readonly name?: unknown;
   readonly timeout?: unknown;
   readonly disabled?: unknown;
 }
 
-/** The settings of version 3. Numbers may be text: they come from input fields or environment variables. */
+/** The settings of version 4. Numbers may be text: they come from input fields or environment variables. */
 export interface ServerSettings {
   readonly version: number;
   readonly name: string;
@@ -31,6 +35,9 @@ export interface ServerSettings {
   readonly queueTtl: number | string;
   readonly queueLimit: number | string;
   readonly replaceWrites: boolean;
+  /** Of CoAP over DTLS; blank = none. */
+  readonly securePort: number | string;
+  readonly keyLogFile: string;
 }
 
 const steps: Step[] = [
@@ -48,6 +55,8 @@ const steps: Step[] = [
   (settings: Settings) => withDefaults(settings, { statsInterval: '' }),
   (settings: Settings) =>
     withDefaults(settings, { awakeWindow: '', awakeParameter: '', queueTtl: '', queueLimit: '', replaceWrites: false }),
+  // A server from before does not open a port that nobody asked for.
+  (settings: Settings) => withDefaults(settings, { securePort: '', keyLogFile: '' }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

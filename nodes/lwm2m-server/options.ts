@@ -18,8 +18,11 @@ const defaultPort = 5683;
 
 export type ServerOptions = Lwm2mServerOptions & { readonly name: string; readonly port: number; readonly host?: readonly string[] };
 
+/** What Node-RED keeps of the node apart from the flow: keys by the names of their places. */
+export type ServerCredentials = Readonly<Record<string, unknown>>;
+
 /** What the dialog says as options for the library. Throws an Error in plain words for a setting that cannot be meant. */
-export function serverOptions(settings: ServerSettings): ServerOptions {
+export function serverOptions(settings: ServerSettings, credentials: ServerCredentials = {}): ServerOptions {
   const port = numberField(settings.port, 'port', 0, maxPort) ?? defaultPort;
   const host = addresses(settings.host);
   const devicesFile = textField(settings.devicesFile);
@@ -29,6 +32,9 @@ export function serverOptions(settings: ServerSettings): ServerOptions {
   const awakeWindow = numberField(settings.awakeWindow, 'awakeWindow', 1, maxAwakeWindow);
   const queueTtl = numberField(settings.queueTtl, 'queueTtl', 0, maxQueueTtl);
   const queueLimit = numberField(settings.queueLimit, 'queueLimit', 0, maxQueueLimit);
+  const securePort = numberField(settings.securePort, 'securePort', 0, maxPort);
+  const keyLogFile = textField(settings.keyLogFile);
+  if (securePort === port && port !== 0) throw new RangeError(`securePort: ${port} is the port for plain CoAP already`);
   return {
     queue: {
       awakeParameter: textField(settings.awakeParameter),
@@ -40,7 +46,9 @@ export function serverOptions(settings: ServerSettings): ServerOptions {
     name: textField(settings.name) || `LwM2M :${port}`,
     port,
     unknownDevices: settings.unknownDevices === 'accept-without-security' ? 'accept-without-security' : 'refuse',
-    devices: deviceEntries(settings.devices),
+    devices: deviceEntries(settings.devices, credentials),
+    ...(securePort !== undefined && { securePort }),
+    ...(keyLogFile && { keyLogFile }),
     ...(host.length > 0 && { host }),
     ...(devicesFile && { devicesFile }),
     ...(receiveBuffer !== undefined && { receiveBuffer }),
@@ -50,20 +58,29 @@ export function serverOptions(settings: ServerSettings): ServerOptions {
 }
 
 /** Rows without an endpoint are skipped: a row just added and left blank means nothing. */
-function deviceEntries(rows: unknown): DeviceEntry[] {
+function deviceEntries(rows: unknown, credentials: ServerCredentials): DeviceEntry[] {
   if (!Array.isArray(rows)) return [];
-  return (rows as readonly (DeviceRow | null)[]).filter((row): row is DeviceRow => textField(row?.endpoint) !== '').map(deviceEntry);
+  const named = (rows as readonly (DeviceRow | null)[]).filter((row): row is DeviceRow => textField(row?.endpoint) !== '');
+  return named.map((row) => deviceEntry(row, credentials));
 }
 
-function deviceEntry(row: DeviceRow): DeviceEntry {
+function deviceEntry(row: DeviceRow, credentials: ServerCredentials): DeviceEntry {
   const endpoint = textField(row.endpoint);
   const name = textField(row.name);
   const timeout = numberField(row.timeout, `timeout of ${endpoint}`, 1, maxTimeout);
-  return {
+  const common = {
     endpoint,
-    mode: 'none',
     ...(name && { name }),
     ...(timeout !== undefined && { timeout }),
     ...(row.disabled === true && { disabled: true }),
+  };
+  if (row.mode !== 'psk') return { ...common, mode: 'none' };
+  const identity = textField(row.identity);
+  const slot = textField(row.slot);
+  return {
+    ...common,
+    mode: 'psk',
+    ...(identity && { identity }),
+    key: Object.hasOwn(credentials, slot) ? textField(credentials[slot]) : '',
   };
 }

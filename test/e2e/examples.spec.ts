@@ -52,6 +52,7 @@ const examples: Readonly<Record<string, readonly Step[]>> = {
     { button: 'Remove pmax', command: 'Remove attribute', result: /^CHANGED/, answer: /result: "CHANGED"/ },
     { button: 'Observe temperature', command: 'Observe', result: /^CONTENT/, answer: /value: -?[\d.]+/ },
   ],
+  '09-psk': [{ button: 'Read battery', command: 'Command', result: /^CONTENT/, answer: /result: "CONTENT", value: \d+/ }],
 };
 
 /** A tab without a node of ours, so that the editor has something to start with. */
@@ -105,18 +106,19 @@ describe('the examples of the commands', () => {
         await dialog.getByRole('button', { name: 'Import' }).click();
         await dialog.waitFor({ state: 'hidden' });
         // The port of the example may be taken on this machine.
-        const port = await freeUdpPort();
-        await page.evaluate((free) => {
+        const ports = [await freeUdpPort(), await freeUdpPort()] as const;
+        await page.evaluate(([plain, secure]) => {
           const { RED } = window as any;
-          const change = (node: { type: string; port: number; changed: boolean; dirty: boolean }): void => {
+          const change = (node: { type: string; port: number; securePort?: number; security?: string; changed: boolean }): void => {
             if (node.type !== 'lwm2m-server' && node.type !== 'lwm2m-device') return;
-            node.port = free;
+            node.port = node.security === 'psk' ? secure : plain;
+            if (node.securePort) node.securePort = secure;
             node.changed = true;
           };
           RED.nodes.eachConfig(change);
           RED.nodes.eachNode(change);
           RED.nodes.dirty(true);
-        }, port);
+        }, ports);
         await editor.deploy();
         const device = await id('Simulated device');
         await page.evaluate((node) => {

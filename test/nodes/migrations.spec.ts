@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { migrate as credentials } from '../../nodes/lwm2m-credentials/migrations';
 import { migrate as device } from '../../nodes/lwm2m-device/migrations';
 import { eventKinds } from '../../nodes/lwm2m-in/events';
 import { migrate as incoming } from '../../nodes/lwm2m-in/migrations';
@@ -25,9 +26,12 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
       queueTtl: '',
       queueLimit: '',
       replaceWrites: false,
+      securePort: '',
+      keyLogFile: '',
     },
-    3,
+    4,
   ],
+  ['lwm2m-credentials', credentials, { server: '' }],
   ['lwm2m-in', incoming, { server: '', endpoint: '', events: [...eventKinds], path: '', instanceKeys: 'id' }],
   [
     'lwm2m-rpc',
@@ -50,7 +54,20 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
     },
     2,
   ],
-  ['lwm2m-device', device, { endpoint: 'simulated-device', host: '127.0.0.1', port: 5683, lifetime: 300, lwm2mVersion: '1.1' }],
+  [
+    'lwm2m-device',
+    device,
+    {
+      endpoint: 'simulated-device',
+      host: '127.0.0.1',
+      port: 5683,
+      lifetime: 300,
+      lwm2mVersion: '1.1',
+      security: 'none',
+      identity: '',
+    },
+    2,
+  ],
 ];
 
 describe('migrations', () => {

@@ -151,6 +151,7 @@ function isForEditor(target: string): boolean {
     target === 'nodes/shared/admin-types.ts' ||
     target === 'nodes/shared/addresses.ts' ||
     target.endsWith('/events.ts') ||
+    target.endsWith('/slots.ts') ||
     target.endsWith('.editor.ts')
   );
 }

@@ -24,6 +24,8 @@ export interface NodeDefinition<P> {
   inputs?: 0 | 1;
   outputs?: number;
   defaults: { [K in keyof P]: PropertyDefinition<P, P[K]> };
+  /** What Node-RED keeps apart from the flow. */
+  credentials?: Readonly<Record<string, { readonly type: 'password' | 'text' }>>;
   paletteLabel?(this: { readonly _: Translate }): string;
   label(this: EditorNode<P>): string;
   labelStyle?(this: EditorNode<P>): string;

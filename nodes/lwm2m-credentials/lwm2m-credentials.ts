@@ -1,0 +1,94 @@
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import type { DeviceEntry, Lwm2mServer } from '../../lib/index';
+import { codeOf, reasonOf, textField } from '../shared/fields';
+import { StatusLine } from '../shared/status';
+import type { ServerNode, ServerState } from '../shared/types';
+import { migrate } from './migrations';
+
+/** What `msg.topic` may say. */
+const actions = ['add', 'replace', 'remove', 'list'] as const;
+type Action = (typeof actions)[number];
+
+function init(RED: NodeAPI): void {
+  function Lwm2mCredentialsNode(this: Node, def: NodeDef): void {
+    RED.nodes.createNode(this, def);
+    const settings = migrate(def);
+    const status = new StatusLine(this);
+    const server = RED.nodes.getNode(settings.server) as ServerNode | null;
+    this.on('close', () => {
+      server?.deregister(this);
+      status.close();
+    });
+    if (!server) {
+      status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-credentials.status.noServer' });
+      return;
+    }
+    server.register(this, { onState: (state) => showState(status, state, server) });
+
+    this.on('input', (msg: NodeMessage, send, done) => {
+      try {
+        const live = server.live?.server;
+        if (!live) throw new Error(RED._('lwm2m-credentials.errors.notRunning'));
+        const action = actionOf(textField(msg.topic));
+        msg.payload = act(live, action, msg.payload);
+        send(msg);
+        showState(status, server.state, server);
+        done();
+      } catch (error) {
+        // A Catch node gets the message, and need not know the key.
+        msg.payload = withoutKey(msg.payload);
+        const failed = Object.assign(new Error(reasonOf(error)), { code: codeOf(error) || 'BAD_ENTRY' });
+        status.set({ fill: 'yellow', shape: 'ring', text: failed.code });
+        done(failed);
+      }
+    });
+  }
+
+  function actionOf(topic: string): Action {
+    const action = actions.find((each) => each === topic);
+    if (!action) throw new Error(RED._('lwm2m-credentials.errors.topic', { topic: topic.slice(0, 40) }));
+    return action;
+  }
+
+  function showState(status: StatusLine, state: ServerState, server: ServerNode): void {
+    switch (state.kind) {
+      case 'starting':
+        return status.set({ fill: 'yellow', shape: 'ring', text: 'lwm2m-credentials.status.starting' });
+      case 'listening': {
+        const count = server.live?.server.knownDevices().length ?? 0;
+        return status.set({ fill: 'green', shape: 'dot', text: RED._('lwm2m-credentials.status.devices', { count }) });
+      }
+      case 'failed':
+        return status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-credentials.status.failed' });
+    }
+  }
+
+  RED.nodes.registerType('lwm2m-credentials', Lwm2mCredentialsNode);
+}
+
+/** What goes out as payload: the device, or all of them; never a key. Throws what the server throws. */
+function act(server: Lwm2mServer, action: Action, payload: unknown): unknown {
+  switch (action) {
+    case 'add':
+      return server.addDevice(payload as DeviceEntry);
+    case 'replace':
+      return server.replaceDevice(payload as DeviceEntry);
+    case 'remove': {
+      const endpoint = textField(isEndpoint(payload) ? payload.endpoint : payload);
+      server.removeDevice(endpoint);
+      return { endpoint };
+    }
+    case 'list':
+      return server.knownDevices();
+  }
+}
+
+function withoutKey(payload: unknown): unknown {
+  return typeof payload === 'object' && payload !== null && 'key' in payload ? { ...payload, key: undefined } : payload;
+}
+
+function isEndpoint(value: unknown): value is { readonly endpoint: unknown } {
+  return typeof value === 'object' && value !== null && 'endpoint' in value;
+}
+
+export = init;

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import credentialsNode from '../../nodes/lwm2m-credentials/lwm2m-credentials';
+import { serverOptions } from '../../nodes/lwm2m-server/options';
+import { migrate } from '../../nodes/lwm2m-server/migrations';
+import { FakeServer, fakeServerNode } from '../support/fake-server';
+import { Inbox, load, useFlows } from '../support/flows';
+import helper from 'node-red-node-test-helper';
+
+const KEY = 'c0ffee'.repeat(6);
+const flow = [
+  { id: 'server', type: 'lwm2m-server' },
+  { id: 'credentials', type: 'lwm2m-credentials', z: 'flow', server: 'server', wires: [['out']] },
+  { id: 'out', type: 'helper', z: 'flow' },
+  { id: 'catch', type: 'catch', z: 'flow', scope: ['credentials'], uncaught: false, wires: [['caught']] },
+  { id: 'caught', type: 'helper', z: 'flow' },
+];
+
+describe('lwm2m-credentials', () => {
+  useFlows();
+
+  it('adds, replaces, lists and removes devices, without keys', async () => {
+    const server = new FakeServer();
+    await load([fakeServerNode(server), credentialsNode], flow);
+    const out = new Inbox('out');
+    const node = helper.getNode('credentials');
+    const device = { endpoint: 'meter-1', mode: 'psk', identity: 'meter-1', key: KEY };
+    node.receive({ topic: 'add', payload: device });
+    node.receive({ topic: 'replace', payload: { ...device, key: `${KEY}00` } });
+    node.receive({ topic: 'list', payload: '' });
+    node.receive({ topic: 'remove', payload: 'meter-1' });
+    node.receive({ topic: 'remove', payload: { endpoint: 'meter-1' } });
+    const got = await out.take(4);
+    assert.deepEqual(
+      got.map(({ payload }) => payload as unknown),
+      [
+        { endpoint: 'meter-1', mode: 'psk', source: 'runtime' },
+        { endpoint: 'meter-1', mode: 'psk', source: 'runtime' },
+        [{ endpoint: 'meter-1', mode: 'psk', source: 'runtime' }],
+        { endpoint: 'meter-1' },
+      ],
+    );
+    assert.equal(server.known.size, 0);
+  });
+
+  it('what cannot be done goes to Catch nodes, with a code and without the key', async () => {
+    const server = new FakeServer();
+    await load([fakeServerNode(server), credentialsNode], flow);
+    const caught = new Inbox('caught');
+    const node = helper.getNode('credentials');
+    node.receive({ topic: 'remove', payload: 'nobody' });
+    node.receive({ topic: 'destroy', payload: { endpoint: 'x', key: KEY } });
+    const errors = await caught.take(2);
+    assert.deepEqual(
+      errors.map((msg) => (msg as unknown as { error: { message: string } }).error.message.slice(0, 20)),
+      ['Error: no device "no', 'Error: lwm2m-credent'],
+    );
+    assert.doesNotMatch(JSON.stringify(errors), /c0ffee/);
+  });
+});
+
+describe('the security of the lwm2m-server dialog', () => {
+  const rows = [
+    { endpoint: 'open', mode: 'none' },
+    { endpoint: 'safe', mode: 'psk', identity: 'id', slot: 'psk2' },
+    { endpoint: 'lost', mode: 'psk', slot: '__proto__' },
+  ];
+
+  it('takes keys from the credentials of the node', () => {
+    const options = serverOptions(migrate({ version: 4, port: 5683, securePort: '5684', keyLogFile: ' ', devices: rows }), {
+      psk1: 'x',
+      psk2: ` ${KEY} `,
+    });
+    assert.equal(options.securePort, 5684);
+    assert.equal('keyLogFile' in options, false);
+    assert.deepEqual(options.devices, [
+      { endpoint: 'open', mode: 'none' },
+      { endpoint: 'safe', mode: 'psk', identity: 'id', key: KEY },
+      { endpoint: 'lost', mode: 'psk', key: '' },
+    ]);
+  });
+
+  it('opens no port for DTLS in flows from before there was one, and none that plain CoAP has', () => {
+    assert.equal('securePort' in serverOptions(migrate({ version: 3, port: 5683 })), false);
+    assert.throws(
+      () => serverOptions(migrate({ version: 4, port: 5683, securePort: 5683 })),
+      /securePort: 5683 is the port for plain CoAP already/,
+    );
+  });
+});
