@@ -9,8 +9,10 @@ export interface Device {
   mode: 'none' | 'psk';
   name: string;
   timeout: number | string;
-  identity: string;
-  slot: string;
+  /** Of mode `psk` only, like the next. */
+  identity?: string;
+  /** The name of the credential that is the key. */
+  slot?: string;
 }
 
 interface WithDevices {
@@ -110,15 +112,10 @@ function readRow($row: JQuery, $list: JQuery): Device {
   const text = (name: keyof Device): string => textOf($row.find(`.lwm2m-device-${name}`).val());
   const mode = text('mode') === 'psk' ? 'psk' : 'none';
   const slot = textOf($row.find('.lwm2m-device-key').attr('data-slot'));
-  if (mode === 'none') forget($list, slot);
-  return {
-    endpoint: text('endpoint'),
-    mode,
-    name: text('name'),
-    timeout: text('timeout'),
-    identity: text('identity'),
-    slot: mode === 'psk' ? slot : '',
-  };
+  const common = { endpoint: text('endpoint'), mode, name: text('name'), timeout: text('timeout') } as const;
+  if (mode === 'psk') return { ...common, identity: text('identity'), slot };
+  forget($list, slot);
+  return common;
 }
 
 /** Identity and key of a device, and a button that makes a key. */

@@ -86,7 +86,10 @@ describe('Eclipse Leshan over DTLS with connection IDs, observed, while Node-RED
       value += 1;
       peer?.command(`set ${PATH} ${value}`);
     }, EVERY);
-    await settled();
+    await settled().catch((error: unknown) => {
+      console.error(`--- leshan ---\n${peer?.log().slice(-2000)}\n--- Node-RED ---\n${nodeRed?.log().slice(-3000)}`);
+      throw error;
+    });
   });
 
   after(async () => {
