@@ -1,4 +1,5 @@
 import type { Deadline } from '../transport/deadlines';
+import { lean } from '../transport/lean';
 import type { BodyJob } from './body-job';
 import type { Timer } from './context';
 import { findUint, OptionNumber } from './options';
@@ -104,13 +105,15 @@ export function mayRestart(exchange: Exchange): boolean {
   return exchange.restarts++ < MAX_RESTARTS;
 }
 
+const Response = lean<IncomingResponse, [Message, readonly Option[]]>(function (message, options) {
+  this.code = message.code;
+  this.token = message.token;
+  this.contentFormat = findUint(options, OptionNumber.CONTENT_FORMAT);
+  this.observe = findUint(options, OptionNumber.OBSERVE);
+  this.options = options;
+  this.payload = message.payload;
+});
+
 export function toResponse(message: Message, options: readonly Option[]): IncomingResponse {
-  return {
-    code: message.code,
-    token: message.token,
-    contentFormat: findUint(options, OptionNumber.CONTENT_FORMAT),
-    observe: findUint(options, OptionNumber.OBSERVE),
-    options,
-    payload: message.payload,
-  };
+  return new Response(message, options);
 }

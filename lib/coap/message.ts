@@ -1,3 +1,4 @@
+import { lean } from '../transport/lean';
 import { Type, type Message, type Option } from './types';
 
 /** Why bytes are not a CoAP message. `mid` is there when a Reset can be sent, i.e. for a Confirmable one. */
@@ -9,6 +10,22 @@ export interface FormatError {
 const EMPTY = Buffer.alloc(0);
 /** More than any real message has, and a bound on the work one datagram can cause. */
 const MAX_OPTIONS = 128;
+
+const ParsedMessage = lean<Message, [Type, number, number, Buffer, readonly Option[], Buffer]>(
+  function (type, code, mid, token, options, payload) {
+    this.type = type;
+    this.code = code;
+    this.mid = mid;
+    this.token = token;
+    this.options = options;
+    this.payload = payload;
+  },
+);
+
+const ParsedOption = lean<Option, [number, Buffer]>(function (number, value) {
+  this.number = number;
+  this.value = value;
+});
 
 export function isFormatError(result: Message | FormatError): result is FormatError {
   return 'error' in result;
@@ -42,7 +59,7 @@ export function parseMessage(data: Buffer): Message | FormatError {
     const head = data[at++]!;
     if (head === 0xff) {
       if (at === data.length) return formatError(type, mid, 'payload marker without payload');
-      return { type, code, mid, token, options, payload: data.subarray(at) };
+      return new ParsedMessage(type, code, mid, token, options, data.subarray(at));
     }
     let delta = head >> 4;
     let length = head & 15;
@@ -63,10 +80,10 @@ export function parseMessage(data: Buffer): Message | FormatError {
     if (number > 0xffff) return formatError(type, mid, 'option number above 65535');
     if (at + length > data.length) return formatError(type, mid, 'option runs past the end');
     if (options.length === MAX_OPTIONS) return formatError(type, mid, 'too many options');
-    options.push({ number, value: data.subarray(at, at + length) });
+    options.push(new ParsedOption(number, data.subarray(at, at + length)));
     at += length;
   }
-  return { type, code, mid, token, options, payload: EMPTY };
+  return new ParsedMessage(type, code, mid, token, options, EMPTY);
 }
 
 function formatError(type: Type, mid: number, error: string): FormatError {
