@@ -19,7 +19,7 @@ import { describeNodes, describeObservation, describePaths, describeRegistration
 import { CommandError, badRequest, show } from './errors';
 import { iotHubResult, iotHubValue } from './iot-hub';
 import { lateOrigin, readLate } from './late';
-import { isComposite, performOneByOne } from './one-by-one';
+import { isComposite } from '../server/one-by-one';
 import type { ReadyOperation } from './operations';
 import { timeoutOf, toOperation } from './operations';
 import { parseCommand } from './parse';
@@ -68,13 +68,14 @@ export async function runCommand(server: RpcServer, endpoint: string, command: u
     progress.registration = findRegistration(server, endpoint);
     progress.ready = toOperation(parsed, progress.registration, model, options);
     const timeout = progress.ready.options.timeout ?? (options.timeout === undefined ? undefined : timeoutOf(options.timeout));
-    const { origin } = options;
+    const { origin, oneByOne = false } = options;
     const settings = {
       ...progress.ready.options,
+      ...(oneByOne && { oneByOne }),
       ...(timeout !== undefined && { timeout }),
       ...(origin && { origin: lateOrigin(origin, progress.ready, options) }),
     };
-    const result = await perform(server, endpoint, progress.ready.operation, settings, progress.registration, options);
+    const result = await server.perform(endpoint, progress.ready.operation, settings);
     if (result.kind === 'failed') {
       if (result.registration !== undefined) progress.registration = result.registration;
       if (result.queue !== undefined) progress.queue = result.queue;
@@ -118,18 +119,6 @@ function findRegistration(server: RpcServer, endpoint: unknown): Registration {
   const more = registered.length > LISTED_ENDPOINTS ? ` and ${registered.length - LISTED_ENDPOINTS} more` : '';
   const others = registered.length === 0 ? 'No device is registered now.' : `Registered now: ${listed}${more}.`;
   throw new CommandError('UNKNOWN_ENDPOINT', `The device ${show(endpoint)} is not registered. ${others}`);
-}
-
-function perform(
-  server: RpcServer,
-  endpoint: string,
-  operation: Operation,
-  settings: OperationOptions,
-  registration: Registration,
-  { oneByOne = false }: RunOptions,
-): Promise<OperationResult> {
-  if (!oneByOne || !isComposite(operation)) return server.perform(endpoint, operation, settings);
-  return performOneByOne(operation, registration, settings, (each, set) => server.perform(endpoint, each, set));
 }
 
 function answered(

@@ -8,7 +8,8 @@ import { formatPath, isWithin, MAX_ID } from '../lwm2m/path';
 import type { DataNode, Path } from '../lwm2m/types';
 import type { ServerContext } from './context';
 import { pathsOf } from './operation-requests';
-import { isComposite, pathList, type PendingOperation } from './pending';
+import { isComposite } from './one-by-one';
+import { pathList, type PendingOperation } from './pending';
 import { diagnostic, failure, resultName } from './results';
 import type { Operation, OperationResult, Registration } from './types';
 

@@ -1,18 +1,10 @@
-import type { Observation, Operation, OperationOptions, OperationResult, Registration } from './types';
-
-type Perform = (operation: Operation, options: OperationOptions) => Promise<OperationResult>;
+import type { Step } from './one-by-one';
+import type { Observation, OperationResult, Registration } from './types';
 
 /** Cancels every observation of a device, each by a request of its own, and tells how many ended. Never rejects. */
-export async function cancelAll(
-  registration: Registration,
-  observations: readonly Observation[],
-  options: OperationOptions,
-  perform: Perform,
-): Promise<OperationResult> {
+export async function cancelAll(registration: Registration, observations: readonly Observation[], perform: Step): Promise<OperationResult> {
   const results = await Promise.all(
-    observations.map(({ path, paths }) =>
-      perform(paths ? { kind: 'ObserveCompositeCancel', paths } : { kind: 'ObserveCancel', path }, options),
-    ),
+    observations.map(({ path, paths }) => perform(paths ? { kind: 'ObserveCompositeCancel', paths } : { kind: 'ObserveCancel', path })),
   );
   let cancelled = 0;
   let rtt = 0;

@@ -16,7 +16,8 @@ import {
   type Cancellation,
   type DeviceOperation,
 } from './operation-requests';
-import { failureText, isComposite, observedText, pathList, pathsText, type PendingOperation } from './pending';
+import { isComposite } from './one-by-one';
+import { failureText, observedText, pathList, pathsText, type PendingOperation } from './pending';
 import { failure, FAILURES } from './results';
 import type { Observation, Operation, OperationOptions, OperationResult, Registration } from './types';
 

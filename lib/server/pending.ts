@@ -46,10 +46,6 @@ export function pathList(paths: readonly string[]): string {
   return more > 0 ? `${paths.slice(0, MAX_LISTED).join(', ')} and ${more} more` : paths.join(', ');
 }
 
-export function isComposite({ kind }: Operation): boolean {
-  return kind === 'ReadComposite' || kind === 'WriteComposite' || kind === 'ObserveComposite' || kind === 'ObserveCompositeCancel';
-}
-
 /** The text of a failure: what was tried, and what became of it. */
 export function failureText({ operation, registration }: PendingOperation, detail: string): string {
   return `${operation.kind} ${pathsText(operation)} of "${registration.endpoint}": ${detail}.`;

@@ -1,6 +1,7 @@
 import { parsePath, formatPath, MAX_ID } from '../lwm2m/path';
 import type { Deadline } from '../transport/deadlines';
-import { pathsOf, type DeviceOperation } from './operation-requests';
+import { pathsOf } from './operation-requests';
+import type { QueueableOperation } from './tasks';
 import type { CommandOrigin, OperationOptions } from './types';
 
 /** A command that waits for its device, or is on its way to it. Plain data but for its place in the heap of time. */
@@ -9,7 +10,7 @@ export interface QueuedItem {
   /** Of two commands the one with the lower number was given first, across restarts. */
   readonly seq: number;
   readonly endpoint: string;
-  readonly operation: DeviceOperation;
+  readonly operation: QueueableOperation;
   readonly options: OperationOptions;
   readonly origin: CommandOrigin | undefined;
   /** The server wants it for itself: to observe again what was observed before a device registered anew. */
@@ -21,15 +22,17 @@ export interface QueuedItem {
   position: number;
   /** When its time is over, on the server's clock. */
   deadline: Deadline<QueuedItem> | undefined;
+  /** The task that it is while it is on its way. */
+  task: number;
   /** It was called back while it was on its way. */
   cancelled: boolean;
 }
 
-export type KeptCommand = Omit<QueuedItem, 'deadline' | 'cancelled'>;
+export type KeptCommand = Omit<QueuedItem, 'deadline' | 'task' | 'cancelled'>;
 
 /** Plain data of a command, see `StateRecord`. */
 export function writeCommand({ seq, endpoint, operation, options, origin, again, queuedAt, expiresAt, position }: QueuedItem): unknown {
-  const { timeout, contentFormat } = options;
+  const { timeout, contentFormat, oneByOne } = options;
   return {
     seq,
     endpoint,
@@ -40,6 +43,7 @@ export function writeCommand({ seq, endpoint, operation, options, origin, again,
     ...(again && { again }),
     ...(timeout !== undefined && { timeout }),
     ...(contentFormat !== undefined && { contentFormat }),
+    ...(oneByOne === true && { oneByOne }),
     ...(origin !== undefined && { nodeId: origin.nodeId, context: origin.context }),
   };
 }
@@ -58,7 +62,11 @@ export function readCommand(id: string, record: unknown): KeptCommand | undefine
     seq,
     endpoint,
     operation,
-    options: { ...(isCount(timeout) && { timeout }), ...(isCount(contentFormat) && { contentFormat }) },
+    options: {
+      ...(isCount(timeout) && { timeout }),
+      ...(isCount(contentFormat) && { contentFormat }),
+      ...(record['oneByOne'] === true && { oneByOne: true }),
+    },
     origin: nodeId === undefined ? undefined : { nodeId, context },
     again: record['again'] === true,
     queuedAt,
@@ -68,22 +76,24 @@ export function readCommand(id: string, record: unknown): KeptCommand | undefine
 }
 
 /** Paths as text: they are the better part of a record, and easily checked. */
-function plain(operation: DeviceOperation): unknown {
+function plain(operation: QueueableOperation): unknown {
   const paths = pathsOf(operation).map(({ ids, version }) => formatPath(ids, version));
-  return { ...operation, ...('paths' in operation ? { paths } : { path: paths[0] }) };
+  if ('paths' in operation) return { ...operation, paths };
+  return 'path' in operation ? { ...operation, path: paths[0] } : operation;
 }
 
-function readOperation(record: unknown): DeviceOperation | undefined {
+function readOperation(record: unknown): QueueableOperation | undefined {
   if (!isRecord(record) || typeof record['kind'] !== 'string') return undefined;
   const { nodes, args, path, paths } = record;
-  if (path === undefined ? !isTexts(paths) || paths.length === 0 : typeof path !== 'string') return undefined;
   if (args !== undefined && typeof args !== 'string') return undefined;
   if (nodes !== undefined && !(Array.isArray(nodes) && nodes.every(isDataNode))) return undefined;
   try {
     // What it is to do is checked when it is done, as with any other operation.
     const targets =
       typeof path === 'string' ? { path: parsePath(path) } : isTexts(paths) && { paths: paths.map((text) => parsePath(text)) };
-    return { ...record, ...targets } as unknown as DeviceOperation;
+    // Only this one is about the whole device.
+    if (!targets && record['kind'] !== 'ObserveCancelAll') return undefined;
+    return { ...record, ...targets } as unknown as QueueableOperation;
   } catch {
     return undefined;
   }
@@ -107,7 +117,7 @@ function isCount(value: unknown): value is number {
 }
 
 /** Whether nothing of what `older` would write is left when `newer` has been written. */
-export function overwrites(newer: DeviceOperation, older: DeviceOperation): boolean {
+export function overwrites(newer: QueueableOperation, older: QueueableOperation): boolean {
   if (newer.kind !== 'WriteReplace' && newer.kind !== 'WriteUpdate') return false;
   if (older.kind !== 'WriteReplace' && older.kind !== 'WriteUpdate') return false;
   if (formatPath(newer.path.ids) !== formatPath(older.path.ids)) return false;

@@ -7,19 +7,17 @@ import type { Peer } from '../transport/types';
 import { newServerCounters, type CoreCounters, type ServerContext } from './context';
 import { NO_KEEPER, valueKey, type StateKeeper, type StateRecord } from './keeper';
 import { LastValues, type LastValue } from './last-values';
-import { cancelAll } from './cancel-all';
 import { againOperations, lostText, notThere, observeAgain, whyNot, type Start } from './observe-again';
 import { ObservationTable } from './observations';
-import { OperationService } from './operation-service';
 import { isLocal, type Observing } from './operation-requests';
 import { queueSettings, type QueueSettings } from './presence';
 import { CommandQueue } from './queue';
 import type { QueuedItem } from './queued-command';
-import { failure } from './results';
 import { RegistrationService } from './registration-service';
 import { Registrations } from './registrations';
 import { SendService } from './send-service';
 import { ServerState, type Route } from './state';
+import { Tasks } from './tasks';
 import type { Observation, Operation, OperationOptions, OperationResult, QueuedCommand, Registration, ServerEvent } from './types';
 
 export interface ServerCoreOptions {
@@ -53,7 +51,7 @@ export class ServerCore {
   readonly #context: ServerContext;
   readonly #driver: Driver;
   readonly #registration: RegistrationService;
-  readonly #operations: OperationService;
+  readonly #tasks: Tasks;
   readonly #queue: CommandQueue;
   readonly #state: ServerState;
   readonly #onError: (error: unknown) => void;
@@ -91,17 +89,17 @@ export class ServerCore {
       counters: newServerCounters(),
       timeout,
       emit: (event) => this.#emit(event),
-      endOperations: (registrationId, detail) => this.#operations.endOf(registrationId, detail),
+      endOperations: (registrationId, detail) => this.#tasks.operations.endOf(registrationId, detail),
       changed: () => driver.changed(),
       observeAgain: (registration, observations) => this.#observeAgain(registration, observations),
     };
     this.#registration = new RegistrationService(this.#context);
-    this.#operations = new OperationService(this.#context, (id, result) => this.#finished(id, result));
+    this.#tasks = new Tasks(this.#context, (id, result) => this.#finished(id, result));
     this.#queue = new CommandQueue({
       context: this.#context,
       kept: keeper !== NO_KEEPER,
-      start: ({ endpoint: device, operation, options: how, again }) => this.#operations.start(device, operation, how, again),
-      cancel: (id) => this.#operations.cancel(id),
+      start: ({ endpoint: device, operation, options: how, again }) => this.#tasks.start(device, operation, how, again),
+      cancel: (id) => this.#tasks.cancel(id),
       onResult: (item, result) => this.#queueEnded(item, result),
     });
     this.#state = new ServerState(this.#context, this.#queue);
@@ -112,7 +110,7 @@ export class ServerCore {
       this.close();
       throw error;
     }
-    this.#detach.push(endpoint.observeReports((report) => this.#operations.report(report)));
+    this.#detach.push(endpoint.observeReports((report) => this.#tasks.operations.report(report)));
     driver.attach(this.#registration);
     driver.attach(this.#queue);
   }
@@ -223,13 +221,6 @@ export class ServerCore {
   perform(endpoint: string, operation: Operation, options: OperationOptions = {}): Promise<OperationResult> {
     return new Promise((resolve) => {
       try {
-        if (operation.kind === 'ObserveCancelAll') {
-          const entry = this.#context.registrations.byEndpoint(endpoint);
-          if (!entry) resolve(failure('UNKNOWN_ENDPOINT', `No device with the endpoint name "${endpoint}" is registered.`));
-          else
-            resolve(cancelAll(entry.registration, this.observations(endpoint), options, (each, set) => this.perform(endpoint, each, set)));
-          return;
-        }
         const registration = this.registration(endpoint);
         if (registration && this.#queue.takes(registration) && !isLocal(operation)) {
           const { id, failed } = this.#queue.add(registration, operation, options);
@@ -238,7 +229,7 @@ export class ServerCore {
           if (failed) resolve(failed);
           return;
         }
-        const { id, result } = this.#operations.start(endpoint, operation, options);
+        const { id, result } = this.#tasks.start(endpoint, operation, options);
         if (result) resolve(result);
         else this.#results.set(id, resolve);
       } catch (error) {
@@ -255,7 +246,7 @@ export class ServerCore {
       ...counters,
       registrations: registrations.size,
       observations: observations.size,
-      pendingOperations: this.#operations.pending,
+      pendingOperations: this.#tasks.operations.pending,
       waitingCommands: this.#queue.waiting,
     };
   }
@@ -277,7 +268,7 @@ export class ServerCore {
   /** Ends every operation with `CLOSED`, but for waiting commands that are kept, and serves nothing any more. */
   close(): void {
     this.#queue.close();
-    this.#operations.close();
+    this.#tasks.operations.close();
     for (const detach of this.#detach) detach();
     this.#driver.detach(this.#registration);
     this.#driver.detach(this.#queue);
@@ -288,7 +279,7 @@ export class ServerCore {
     const { endpoint } = registration;
     const failed = (operation: Observing, reason: string): void => this.#lost(registration, lostText(operation, reason));
     const start: Start = ({ operation, options }, done) => {
-      const { id, result } = this.#operations.start(endpoint, operation, options, true);
+      const { id, result } = this.#tasks.start(endpoint, operation, options, true);
       if (result) done(result);
       else this.#results.set(id, done);
     };

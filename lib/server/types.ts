@@ -213,6 +213,8 @@ export interface OperationOptions {
   /** How long it may wait for a device in queue mode, ms; `timeout` counts from when it is sent. */
   readonly ttl?: number;
   readonly origin?: CommandOrigin;
+  /** A composite is done path by path, for devices without composite operations; for others it changes nothing. */
+  readonly oneByOne?: boolean;
 }
 
 /** What the device said, or why it could not be asked. */

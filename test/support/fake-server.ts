@@ -8,12 +8,14 @@ import type {
   Lwm2mServer,
   Model,
   Operation,
+  OperationOptions,
   OperationResult,
   Registration,
   ServerEvent,
   ServerStats,
 } from '../../lib/index';
 import { createLwm2mServer, CredentialsError, omaModel } from '../../lib/index';
+import { isComposite, performOneByOne } from '../../lib/server/one-by-one';
 import type { ServerNode, ServerState, ServerUser } from '../../nodes/shared/types';
 import type { Initializer } from './flows';
 
@@ -127,8 +129,10 @@ export class FakeServer implements Lwm2mServer {
   observations(): [] {
     return [];
   }
-  async perform(endpoint: string, operation: Operation, options?: { timeout?: number }): Promise<OperationResult> {
-    this.performed.push({ endpoint, operation, timeout: options?.timeout });
+  async perform(endpoint: string, operation: Operation, { oneByOne, timeout }: OperationOptions = {}): Promise<OperationResult> {
+    if (oneByOne && isComposite(operation))
+      return performOneByOne(operation, registration(endpoint), (each) => this.perform(endpoint, each));
+    this.performed.push({ endpoint, operation, timeout });
     return this.answer(endpoint, operation);
   }
   modelFiles(): Promise<[]> {

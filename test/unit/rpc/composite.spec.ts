@@ -5,7 +5,8 @@ import { toOperation } from '../../../lib/rpc/operations';
 import { parseCommand } from '../../../lib/rpc/parse';
 import { runCommand, type RunOptions } from '../../../lib/rpc/run';
 import type { RpcResult } from '../../../lib/rpc/types';
-import type { Operation, OperationResult } from '../../../lib/server/types';
+import { isComposite, performOneByOne } from '../../../lib/server/one-by-one';
+import type { Operation, OperationOptions, OperationResult } from '../../../lib/server/types';
 import { iotHubValue } from '../../../lib/rpc/iot-hub';
 import type { DataNode } from '../../../lib/lwm2m/types';
 import { AT, answer, model, observation, registration, stubServer, versions } from './fixture';
@@ -125,7 +126,8 @@ describe('composite commands', () => {
     ) {
       const asked: string[] = [];
       const server = stubServer();
-      const perform = (_endpoint: string, operation: Operation): Promise<OperationResult> => {
+      const perform = (endpoint: string, operation: Operation, how: OperationOptions = {}): Promise<OperationResult> => {
+        if (how.oneByOne && isComposite(operation)) return performOneByOne(operation, registration, (each) => perform(endpoint, each));
         const name = `${operation.kind} ${'path' in operation ? `/${operation.path.ids.join('/')}` : ''}`;
         asked.push(name);
         const known = answers[name];

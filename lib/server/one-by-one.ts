@@ -1,11 +1,14 @@
 import type { DataNode, Path } from '../lwm2m/types';
-import type { Operation, OperationOptions, OperationResult, Registration } from '../server/types';
 import { formatPath, isWithin } from '../lwm2m/path';
+import type { Cancellation, FreshOperation } from './operation-requests';
+import type { StartedOperation } from './operation-service';
+import type { Operation, OperationResult, Registration } from './types';
 
 /** The composite operations. */
 export type Composite = Extract<Operation, { kind: 'ReadComposite' | 'WriteComposite' | 'ObserveComposite' | 'ObserveCompositeCancel' }>;
 
-type Perform = (operation: Operation, options: OperationOptions) => Promise<OperationResult>;
+/** Does one step of an operation. */
+export type Step = (operation: StartedOperation) => Promise<OperationResult>;
 
 export function isComposite(operation: Operation): operation is Composite {
   const { kind } = operation;
@@ -16,12 +19,7 @@ export function isComposite(operation: Operation): operation is Composite {
  * Does a composite path by path, in order, for devices without composite operations. What is not there (4.04) is left out of a reading,
  * as the composite leaves it out; anything else that goes wrong ends it, and the text says how far it came: it is not atomic.
  */
-export async function performOneByOne(
-  composite: Composite,
-  registration: Registration,
-  options: OperationOptions,
-  perform: Perform,
-): Promise<OperationResult> {
+export async function performOneByOne(composite: Composite, registration: Registration, perform: Step): Promise<OperationResult> {
   const nodes: DataNode[] = [];
   const warnings: string[] = [];
   const done: string[] = [];
@@ -29,7 +27,7 @@ export async function performOneByOne(
   let cancelled = 0;
   let contentFormat: number | undefined;
   for (const path of composite.paths) {
-    const result = await perform(single(composite, path), options);
+    const result = await perform(singleOf(composite, path));
     if (result.kind === 'failed') return { ...result, error: `${result.error} ${soFar(done)}` };
     warnings.push(...(result.warnings ?? []));
     rtt += result.rtt;
@@ -60,7 +58,8 @@ function soFar(done: readonly string[]): string {
   return done.length === 0 ? 'It was the first of the paths, which go one by one.' : `Done before, one by one: ${done.join(', ')}.`;
 }
 
-function single(composite: Composite, path: Path): Operation {
+/** The step for one path of a composite. */
+export function singleOf(composite: Composite, path: Path): FreshOperation | Cancellation {
   switch (composite.kind) {
     case 'ReadComposite':
       return { kind: 'Read', path };
