@@ -6,6 +6,7 @@ import type { StateKeeper } from './keeper';
 import type { LastValues } from './last-values';
 import type { ObservationTable } from './observations';
 import type { QueueSettings } from './presence';
+import type { Profiles } from './profiles';
 import type { Registrations } from './registrations';
 import type { Observation, Registration, ServerEvent } from './types';
 
@@ -76,6 +77,7 @@ export interface ServerContext {
   readonly registrations: Registrations;
   readonly observations: ObservationTable;
   readonly lastValues: LastValues;
+  readonly profiles: Profiles;
   readonly keeper: StateKeeper;
   readonly counters: ServerCounters;
   /** Default time for one operation, ms. */

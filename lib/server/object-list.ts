@@ -34,7 +34,7 @@ export function parseObjectList(request: IncomingRequest, knownRoot: string | un
   if (contentFormat !== LINK_FORMAT && (contentFormat !== 0 || knownRoot === undefined))
     return bad('the object list must be in link-format (40)');
   if (request.payload.length === 0 && knownRoot === undefined) return bad('the object list is missing');
-  return read(request.payload, knownRoot ?? '');
+  return readObjectList(request.payload, knownRoot ?? '');
 }
 
 /** Devices of one model send the same list, time and again: the last few hundred need no reading. Two generations bound the memory. */
@@ -44,7 +44,8 @@ const GENERATION = 256;
 /** A longer list is read every time. */
 const MAX_REMEMBERED = 2048;
 
-function read(payload: Uint8Array, knownRoot: string): ObjectList | Refusal {
+/** Reads an object list that lies at `knownRoot` where it does not say; see `parseObjectList`. */
+export function readObjectList(payload: Uint8Array, knownRoot: string): ObjectList | Refusal {
   if (payload.length > MAX_REMEMBERED) return parse(payload, knownRoot);
   const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('latin1');
   // Only lists that can be read are remembered: they begin with "<" or a blank, and no path does.

@@ -3,11 +3,15 @@ import type { IncomingRequest } from '../coap/types';
 import type { Lwm2mVersion } from '../lwm2m/types';
 import { parseLwm2mVersion } from '../lwm2m/version';
 import { parseObjectList, type ObjectList } from './object-list';
+import { profileIds } from './profiles';
 import { bad, isRefusal, printable, refusal, type Refusal } from './refusal';
 
 /** A well-formed Register. */
 export interface RegisterRequest {
-  readonly list: ObjectList;
+  /** Undefined where profile ids alone stand for it. */
+  readonly list: ObjectList | undefined;
+  /** LwM2M 1.2: sorted, each once. */
+  readonly profiles: readonly string[];
   readonly endpoint: string;
   readonly lwm2mVersion: Lwm2mVersion;
   readonly lifetime: number;
@@ -25,6 +29,7 @@ export interface UpdateRequest {
   readonly smsNumber?: string;
   readonly extra: Readonly<Record<string, string>>;
   readonly list?: ObjectList;
+  readonly profiles?: readonly string[];
 }
 
 const DEFAULT_LIFETIME = 86_400;
@@ -33,8 +38,8 @@ const MAX_LIFETIME = 0xffff_ffff;
 const BINDINGS_1_0 = new Set(['U', 'UQ', 'S', 'SQ', 'US', 'UQS']);
 /** Core TS 1.1 6.2.1.2 and 1.2: transports in any order, once each; queue mode has its own parameter. */
 const BINDING_LETTERS: Record<Exclude<Lwm2mVersion, '1.0'>, string> = { '1.1': 'UTSN', '1.2': 'UTSNMH' };
-const UNKNOWN_PROFILE = 'profile ids (pid) are not known here';
-const PROFILE_HINT = 'The device should register again with its full object list.';
+const NO_PROFILES: readonly string[] = [];
+const BAD_PROFILE = 'a profile id (pid) looks like 6:27354b9a or oma:name';
 /** Parameters nobody standardised that are kept of one device. */
 const MAX_EXTRA = 32;
 
@@ -46,7 +51,7 @@ interface Query {
   b: string | null | undefined;
   Q: string | null | undefined;
   sms: string | null | undefined;
-  hasProfile: boolean;
+  profiles: (string | null)[] | undefined;
   readonly extra: Record<string, string>;
 }
 
@@ -59,7 +64,7 @@ function parseQuery(items: readonly string[]): Query | Refusal {
     b: undefined,
     Q: undefined,
     sms: undefined,
-    hasProfile: false,
+    profiles: undefined,
     extra: {},
   };
   for (const item of items) {
@@ -92,7 +97,7 @@ function parseQuery(items: readonly string[]): Query | Refusal {
         query.sms = value;
         break;
       default:
-        if (name === 'pid') query.hasProfile = true;
+        if (name === 'pid') (query.profiles ??= []).push(value);
         keepExtra(query.extra, name, value ?? '');
     }
   }
@@ -128,11 +133,14 @@ export function parseRegister(request: IncomingRequest, identityName: string): R
   }
   const common = parseCommon(query, lwm2mVersion);
   if (isRefusal(common)) return common;
-  if (query.hasProfile && lwm2mVersion === '1.2') {
-    return refusal(Code.CONFLICT, UNKNOWN_PROFILE, PROFILE_HINT);
+  const profiles = query.profiles && lwm2mVersion === '1.2' ? profileIds(query.profiles) : NO_PROFILES;
+  if (!profiles) return bad(BAD_PROFILE);
+  const none = request.payload.length === 0;
+  if (none && profiles.length === 0 && lwm2mVersion === '1.2') {
+    return refusal(Code.CONFLICT, 'the object list is missing', 'The device should register with its full object list.');
   }
-  const list = parseObjectList(request, undefined);
-  if (isRefusal(list)) return list;
+  const list = none && profiles.length > 0 ? undefined : parseObjectList(request, undefined);
+  if (list && isRefusal(list)) return list;
   return {
     endpoint,
     lwm2mVersion,
@@ -142,6 +150,7 @@ export function parseRegister(request: IncomingRequest, identityName: string): R
     extra: common.extra,
     smsNumber: common.smsNumber,
     list,
+    profiles,
   };
 }
 
@@ -151,11 +160,12 @@ export function parseUpdate(request: IncomingRequest, version: Lwm2mVersion, kno
   if (isRefusal(query)) return query;
   const common = parseCommon(query, version);
   if (isRefusal(common)) return common;
-  // Transport TS 1.2 6.7 has no 4.09 for Update; on 4.04 every client registers again.
-  if (query.hasProfile && version === '1.2') return refusal(Code.NOT_FOUND, UNKNOWN_PROFILE, PROFILE_HINT);
-  if (request.payload.length === 0) return common;
+  const profiles = query.profiles && version === '1.2' ? profileIds(query.profiles) : NO_PROFILES;
+  if (!profiles) return bad(BAD_PROFILE);
+  const named = profiles.length === 0 ? common : { ...common, profiles };
+  if (request.payload.length === 0) return named;
   const list = parseObjectList(request, knownRoot);
-  return isRefusal(list) ? list : { ...common, list };
+  return isRefusal(list) ? list : { ...named, list };
 }
 
 function parseCommon(query: Query, version: Lwm2mVersion): Omit<UpdateRequest, 'list'> | Refusal {

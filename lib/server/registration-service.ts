@@ -8,7 +8,7 @@ import type { ServerContext } from './context';
 import { mergeExtra, parseRegister, parseUpdate, type RegisterRequest, type UpdateRequest } from './register-request';
 import { registrationKey, updatedKey } from './keeper';
 import { observationRequest } from './operation-requests';
-import { objectVersions } from './object-list';
+import { objectVersions, type ObjectList } from './object-list';
 import { writeUpdate } from './records';
 import { isRefusal, printable, refusal, type Refusal } from './refusal';
 import type { Registered } from './registrations';
@@ -36,6 +36,9 @@ const MAX_EXPIRED = 200;
 
 /** Max-Age of a 5.03: when a device that could not be let in may try again, in seconds. */
 export const RETRY_S = 30;
+
+const UNKNOWN_PROFILE = 'the objects of this profile id (pid) are not known here';
+const PROFILE_HINT = 'The device should register again with its full object list.';
 
 /** Diagnostic payloads stay short: they answer unproven peers. */
 const MAX_DIAGNOSTIC = 120;
@@ -150,9 +153,14 @@ export class RegistrationService implements Core {
       return;
     }
     const { registrations, counters, clock, emit, keeper } = this.#context;
+    const list = this.#listOf(parsed, peer);
+    if (!list) {
+      this.#refuse(request, refusal(Code.CONFLICT, UNKNOWN_PROFILE, PROFILE_HINT), parsed.endpoint);
+      return;
+    }
     const previous = registrations.byEndpoint(parsed.endpoint);
     if (previous) registrations.remove(previous);
-    const registration = newRegistration(parsed, peer, clock.wall(), this.#newId());
+    const registration = newRegistration({ ...parsed, list }, peer, clock.wall(), this.#newId());
     registrations.add(registration, peer, this.#expiry(registration.lifetime));
     counters.registers++;
     keeper.touch(registrationKey(registration.id));
@@ -190,16 +198,24 @@ export class RegistrationService implements Core {
       this.#refuse(request, parsed, before.endpoint);
       return;
     }
+    const { profiles } = parsed;
+    const list = profiles && this.#listOf({ profiles, list: parsed.list }, peer);
+    if (profiles && !list) {
+      // Transport TS 1.2 6.7 has no 4.09 for Update; on 4.04 every client registers again.
+      this.#refuse(request, refusal(Code.NOT_FOUND, UNKNOWN_PROFILE, PROFILE_HINT), before.endpoint);
+      return;
+    }
+    const update = list ? { ...parsed, list } : parsed;
     const at = clock.wall();
     let changed = NOTHING;
     // A session is the same peer wherever it is heard from.
     const moved = before.address !== peer.address || before.port !== peer.port;
-    if (!moved && sameRoute(from, peer) && saysNothingNew(parsed, before)) {
+    if (!moved && sameRoute(from, peer) && saysNothingNew(update, before)) {
       registrations.updated(entry, at, this.#expiry(before.lifetime));
       const expiresAt = before.lifetime === 0 ? undefined : at + before.lifetime * 1000;
       this.#context.keeper.put(updatedKey(id), writeUpdate({ updatedAt: at, expiresAt }));
     } else {
-      const after = applyUpdate(before, parsed, peer, at);
+      const after = applyUpdate(before, update, peer, at);
       registrations.update(entry, after.registration, peer, this.#expiry(after.registration.lifetime));
       this.#context.keeper.touch(registrationKey(id));
       changed = after.changed;
@@ -219,6 +235,11 @@ export class RegistrationService implements Core {
     emit({ kind: 'updated', at, registration, changed });
     if (changed.includes('objects')) this.#hint(registration);
     this.#context.heard(registration);
+  }
+
+  /** What the device has, by the list it gave and the profiles it named; undefined when a profile is not known. */
+  #listOf({ profiles, list }: Pick<RegisterRequest, 'profiles' | 'list'>, { identity }: Peer): ObjectList | undefined {
+    return profiles.length === 0 ? list : this.#context.profiles.resolve(identity, profiles, list);
   }
 
   #hint(registration: Registration): void {
@@ -321,7 +342,7 @@ export class RegistrationService implements Core {
   }
 }
 
-function newRegistration(request: RegisterRequest, peer: Peer, at: number, id: string): Registration {
+function newRegistration(request: RegisterRequest & { readonly list: ObjectList }, peer: Peer, at: number, id: string): Registration {
   const { endpoint, lwm2mVersion, lifetime, binding, queueMode, smsNumber, extra, list } = request;
   const registration: Registration = {
     id,

@@ -5,7 +5,7 @@ import type { Driver } from '../transport/driver';
 import { NO_IDENTITY } from '../transport/identity';
 import type { Peer } from '../transport/types';
 import { newServerCounters, type CoreCounters, type ServerContext } from './context';
-import { NO_KEEPER, valueKey, type StateKeeper, type StateRecord } from './keeper';
+import { NO_KEEPER, profileKey, valueKey, type StateKeeper, type StateRecord } from './keeper';
 import { LastValues, type LastValue } from './last-values';
 import { againOperations, lostText, notThere, observeAgain, whyNot, type Start } from './observe-again';
 import { ObservationTable } from './observations';
@@ -13,6 +13,7 @@ import { isLocal, type Observing } from './operation-requests';
 import { queueSettings, type QueueSettings } from './presence';
 import { CommandQueue } from './queue';
 import type { QueuedItem } from './queued-command';
+import { Profiles } from './profiles';
 import { RegistrationService } from './registration-service';
 import { Registrations } from './registrations';
 import { SendService } from './send-service';
@@ -80,6 +81,7 @@ export class ServerCore {
         if (value) keeper.put(valueKey(device, path), value);
         else keeper.touch(valueKey(device, path));
       }),
+      profiles: new Profiles((name) => keeper.touch(profileKey(name))),
       keeper,
       overloaded,
       queue: queueSettings(options.queue),

@@ -38,6 +38,8 @@ export class ServerState {
       }
       case 'cmd':
         return this.#queue.record(name);
+      case 'pid':
+        return this.#context.profiles.record(name);
       // Were handed over when they were made: whoever asks wants to know that they are gone.
       case 'upd':
       case 'seq':
@@ -78,6 +80,8 @@ export class ServerState {
       }
       case 'cmd':
         return this.#queue.restore(name, value);
+      case 'pid':
+        return this.#context.profiles.restore(name, value);
       default:
         return kind satisfies never;
     }

@@ -54,7 +54,9 @@ export class Tasks {
       this.#tasks.delete(id);
       this.#onResult(id, result);
     };
-    void whole.then(ended, (error: unknown) => ended(failure('BAD_REQUEST', `This operation cannot be done: ${String(error)}.`, registration)));
+    void whole.then(ended, (error: unknown) =>
+      ended(failure('BAD_REQUEST', `This operation cannot be done: ${String(error)}.`, registration)),
+    );
     return { id };
   }
 

@@ -243,11 +243,6 @@ describe('Register', () => {
     assert.equal(Object.keys(registration?.extra ?? {}).length, 32);
   });
 
-  it('[SRV-012] answers 4.09 to a profile id, so that the device sends its full list', () => {
-    assert.equal(registering(['lwm2m=1.2', 'pid=1234'], { payload: '' }).code, '4.09');
-    assert.equal(registering(['lwm2m=1.2', 'pid=1234']).code, '4.09');
-  });
-
   it('[SRV-012] takes pid for any other parameter before LwM2M 1.2', () => {
     assert.deepEqual(registering(['lwm2m=1.1', 'pid=4711']).registration?.extra, { pid: '4711' });
     assert.deepEqual(registering(['pid=4711']).registration?.extra, { pid: '4711' });
