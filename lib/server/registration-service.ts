@@ -1,16 +1,17 @@
 import { Code, codeText } from '../coap/codes';
 import { OptionNumber, textOption, uintOption } from '../coap/options';
 import type { IncomingRequest, ResponseSpec } from '../coap/types';
-import { systemRandom } from '../transport/random';
 import { sameRoute } from '../transport/route';
 import type { Core, Peer } from '../transport/types';
 import type { ServerContext } from './context';
-import { mergeExtra, parseRegister, parseUpdate, type RegisterRequest, type UpdateRequest } from './register-request';
+import { parseRegister, parseUpdate, type RegisterRequest } from './register-request';
 import { registrationKey, updatedKey } from './keeper';
 import { observationRequest } from './operation-requests';
-import { objectVersions, type ObjectList } from './object-list';
+import type { ObjectList } from './object-list';
 import { writeUpdate } from './records';
 import { isRefusal, printable, refusal, type Refusal } from './refusal';
+import { applyUpdate, newRegistration, saysNothingNew } from './registration-facts';
+import { newRegistrationId } from './registration-id';
 import type { Registered } from './registrations';
 import type { Registration, RegistrationEnd } from './types';
 import { UnknownObjects } from './unknown-objects';
@@ -22,12 +23,6 @@ const ENDINGS: Record<RegistrationEnd, string> = {
   replaced: 'the device has registered anew meanwhile',
   revoked: 'the credentials of the device have been removed or changed meanwhile',
 };
-
-/** Of 64 random values two name no letter and are passed over. */
-const ID_LETTERS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789');
-const ID_LENGTH = 10;
-const ID_RANDOM = 14;
-const newIdText = Buffer.alloc(ID_LENGTH);
 
 const LOCATION_RD = textOption(OptionNumber.LOCATION_PATH, 'rd');
 
@@ -44,7 +39,6 @@ const PROFILE_HINT = 'The device should register again with its full object list
 const MAX_DIAGNOSTIC = 120;
 
 const NOTHING: readonly string[] = [];
-const NO_EXTRA: Registration['extra'] = Object.freeze({});
 
 /**
  * The registration interface (Core TS 6.2): `POST /rd`, `POST /rd/<id>`, `DELETE /rd/<id>`, and the end of lifetimes.
@@ -160,7 +154,12 @@ export class RegistrationService implements Core {
     }
     const previous = registrations.byEndpoint(parsed.endpoint);
     if (previous) registrations.remove(previous);
-    const registration = newRegistration({ ...parsed, list }, peer, clock.wall(), this.#newId());
+    const registration = newRegistration(
+      { ...parsed, list },
+      peer,
+      clock.wall(),
+      newRegistrationId((id) => registrations.byId(id) !== undefined),
+    );
     registrations.add(registration, peer, this.#expiry(registration.lifetime));
     counters.registers++;
     keeper.touch(registrationKey(registration.id));
@@ -326,98 +325,4 @@ export class RegistrationService implements Core {
   #expiry(lifetime: number): number {
     return lifetime === 0 ? Infinity : this.#context.clock.now() + lifetime * 1000;
   }
-
-  /** Unguessable, because without security it is the right to change the address; short, because some clients have small buffers. */
-  #newId(): string {
-    for (;;) {
-      const random = systemRandom.bytes(ID_RANDOM);
-      let length = 0;
-      for (let i = 0; i < ID_RANDOM && length < ID_LENGTH; i++) {
-        const letter = random[i]! & 63;
-        if (letter < ID_LETTERS.length) newIdText[length++] = ID_LETTERS[letter]!;
-      }
-      const id = newIdText.toString('latin1');
-      if (length === ID_LENGTH && !this.#context.registrations.byId(id)) return id;
-    }
-  }
-}
-
-function newRegistration(request: RegisterRequest & { readonly list: ObjectList }, peer: Peer, at: number, id: string): Registration {
-  const { endpoint, lwm2mVersion, lifetime, binding, queueMode, smsNumber, extra, list } = request;
-  const registration: Registration = {
-    id,
-    endpoint,
-    lwm2mVersion,
-    lifetime,
-    binding,
-    queueMode,
-    extra: isEmpty(extra) ? NO_EXTRA : extra,
-    rootPath: list.rootPath ?? '',
-    contentFormats: list.contentFormats,
-    objects: list.objects,
-    versions: objectVersions(list, lwm2mVersion),
-    identity: peer.identity,
-    address: peer.address,
-    port: peer.port,
-    registeredAt: at,
-    updatedAt: at,
-  };
-  return smsNumber === undefined ? registration : { ...registration, smsNumber };
-}
-
-/** Does an Update only say that the device is still there. */
-function saysNothingNew({ list, lifetime, binding, queueMode, smsNumber, extra }: UpdateRequest, before: Registration): boolean {
-  return (
-    list === undefined &&
-    (lifetime === undefined || lifetime === before.lifetime) &&
-    (binding === undefined || binding === before.binding) &&
-    (queueMode === undefined || queueMode === before.queueMode) &&
-    (smsNumber === undefined || smsNumber === before.smsNumber) &&
-    isEmpty(extra)
-  );
-}
-
-function isEmpty(extra: Readonly<Record<string, string>>): boolean {
-  for (const name in extra) if (Object.hasOwn(extra, name)) return false;
-  return true;
-}
-
-/** The registration after an Update, and the names of what is different. */
-function applyUpdate(
-  before: Registration,
-  update: UpdateRequest,
-  peer: Peer,
-  at: number,
-): { registration: Registration; changed: string[] } {
-  const { list } = update;
-  const registration: Registration = {
-    ...before,
-    lifetime: update.lifetime ?? before.lifetime,
-    binding: update.binding ?? before.binding,
-    queueMode: update.queueMode ?? before.queueMode,
-    extra: mergeExtra(before.extra, update.extra),
-    ...(update.smsNumber !== undefined && { smsNumber: update.smsNumber }),
-    ...(list && {
-      objects: list.objects,
-      versions: objectVersions(list, before.lwm2mVersion),
-      rootPath: list.rootPath ?? before.rootPath,
-      ...(list.contentFormats.length > 0 && { contentFormats: list.contentFormats }),
-    }),
-    identity: peer.identity,
-    address: peer.address,
-    port: peer.port,
-    updatedAt: at,
-  };
-  const changed: string[] = [];
-  if (registration.lifetime !== before.lifetime) changed.push('lifetime');
-  if (registration.binding !== before.binding) changed.push('binding');
-  if (registration.queueMode !== before.queueMode) changed.push('queueMode');
-  if (registration.smsNumber !== before.smsNumber) changed.push('smsNumber');
-  if (registration.address !== before.address || registration.port !== before.port) changed.push('address');
-  if (list && objectsKey(registration) !== objectsKey(before)) changed.push('objects');
-  return { registration, changed };
-}
-
-function objectsKey({ objects, versions }: Registration): string {
-  return objects.map(({ objectId, instanceId }) => `${objectId}_${versions.get(objectId)}/${instanceId ?? ''}`).join(',');
 }
