@@ -71,6 +71,8 @@ export class Security {
   #endExit: (() => unknown) | undefined;
   /** Restored sessions by principal, for the registrations that are restored next. */
   #restored = new Map<string, Peer>();
+  /** Principals of kept registrations whose sessions did not come back. */
+  readonly #lost = new Set<string>();
 
   /** Throws `DeviceTableError` or RangeError on options that make no sense. */
   constructor(options: SecurityOptions, hooks: Hooks) {
@@ -123,7 +125,7 @@ export class Security {
     this.#restored.clear();
     for (const peer of this.#port?.peers() ?? []) {
       if (this.table.endpointOf(peer.identity) === undefined) this.#port?.closePrincipal(peer.identity);
-      else core.sessionOpened(peer);
+      else core.sessionOpened(peer, this.#lost.delete(principal(peer.identity)));
     }
     core.endUnproven();
     for (const { endpoint, identity } of core.registrations()) {
@@ -133,7 +135,9 @@ export class Security {
 
   /** The way to a device of a kept registration, where it had proven who it is. */
   route({ identity, address, port }: Registration): Peer | undefined {
-    return this.#restored.get(principal(identity)) ?? this.#port?.absent(identity, address, port);
+    const restored = this.#restored.get(principal(identity));
+    if (!restored) this.#lost.add(principal(identity));
+    return restored ?? this.#port?.absent(identity, address, port);
   }
 
   counters() {
@@ -178,6 +182,7 @@ export class Security {
   /** Stops sending over DTLS, keeps the sessions where there is a store, and frees the port. */
   async close(): Promise<void> {
     this.#core = this.#driver = undefined;
+    this.#lost.clear();
     this.#file?.close();
     this.#endExit?.();
     const port = this.#port;
@@ -262,7 +267,7 @@ export class Security {
   #report(report: DtlsReport): void {
     switch (report.kind) {
       case 'established':
-        queueMicrotask(() => this.#guard(() => this.#core?.sessionOpened(report.peer)));
+        queueMicrotask(() => this.#guard(() => this.#opened(report.peer)));
         break;
       case 'moved':
         queueMicrotask(() => this.#guard(() => this.#core?.sessionMoved(report.peer)));
@@ -291,6 +296,11 @@ export class Security {
       this.#core?.revoke(device, identity);
     }
     this.#core?.endUnproven(endpoint);
+  }
+
+  #opened(peer: Peer): void {
+    // Before that, `attach` sees to it.
+    this.#core?.sessionOpened(peer, this.#lost.delete(principal(peer.identity)));
   }
 
   #guard(work: () => void): void {

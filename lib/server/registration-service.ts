@@ -90,12 +90,16 @@ export class RegistrationService implements Core {
     }
   }
 
-  /** A device has a session, its first or another: what belongs to the device goes to it. */
-  sessionOpened(peer: Peer): void {
+  /**
+   * A device has a session, its first or another: what belongs to the device goes to it. `lost`: nothing could reach us from the
+   * session before, so the device has given up its observations, and is asked for them again.
+   */
+  sessionOpened(peer: Peer, lost: boolean): void {
     const { registrations, devices } = this.#context;
     const entry = registrations.byEndpoint(devices.endpointOf(peer.identity) ?? '');
     if (entry?.registration.identity.mode === peer.identity.mode && entry.registration.identity.name === peer.identity.name) {
       this.#reroute(entry, peer);
+      if (lost) this.#observeAnew(entry);
     }
   }
 
@@ -114,6 +118,17 @@ export class RegistrationService implements Core {
     counters.revocations++;
     this.#end(entry, 'revoked');
     emit({ kind: 'deregistered', at: clock.wall(), registration: entry.registration, reason });
+  }
+
+  #observeAnew({ registration, peer }: Registered): void {
+    const { observations, endpoint, emit, clock, observeAgain } = this.#context;
+    const observed = observations.of(registration.id);
+    for (const observation of observed) {
+      observations.remove(observation);
+      endpoint.forgetObservation(peer, Buffer.from(observation.id, 'hex'));
+      emit({ kind: 'observation-ended', at: clock.wall(), registration, observation, reason: 'replaced' });
+    }
+    if (observed.length > 0) observeAgain(registration, observed);
   }
 
   #reroute(entry: Registered, peer: Peer): void {

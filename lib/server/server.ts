@@ -142,9 +142,12 @@ export class ServerCore {
     return refused.map(({ endpoint }) => endpoint);
   }
 
-  /** A device has proven who it is, and has a session: its first, or another one in the place of the one before. */
-  sessionOpened(peer: Peer): void {
-    this.#registration.sessionOpened(peer);
+  /**
+   * A device has proven who it is, and has a session: its first, or another one in the place of the one before, which may have been
+   * `lost` to us.
+   */
+  sessionOpened(peer: Peer, lost = false): void {
+    this.#registration.sessionOpened(peer, lost);
   }
 
   /** The session of a device is heard from another address. */

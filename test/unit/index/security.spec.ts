@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import packet from 'coap-packet';
 import {
@@ -311,6 +311,28 @@ describe('a server with CoAP over DTLS', () => {
           ['a', 'dialog', undefined],
         ],
       );
+    });
+
+    it('[SEC-018] a device whose session was lost keeps its registration, and is asked again for what it observed', async () => {
+      const storeDir = place();
+      const first = await opened(storeDir);
+      const peer = await device(first.server, 'a');
+      await peer.register('a');
+      const observing = first.server.perform('a', { kind: 'Observe', path: { ids: [3, 0, 9] } });
+      peer.answer(await peer.next(), '2.05', '50', 1);
+      await observing;
+      await first.server.close();
+      // As after a power cut.
+      for (const file of markFiles(storeDir)) rmSync(file);
+      const second = await opened(storeDir);
+      assert.equal(second.server.observations('a').length, 1);
+      const again = await device(second.server, 'a');
+      const request = await again.next();
+      assert.deepEqual([request.code, request.options.some(({ name }) => name === 'Observe')], ['0.01', true]);
+      again.answer(request, '2.05', '51', 1);
+      const told = await heard(second.events, 'notification');
+      assert.ok(told.kind === 'notification');
+      assert.deepEqual([names(second.server), second.server.observations('a').length], [['a'], 1]);
     });
 
     it('[SEC-014] an older copy of the store gives no session back', async () => {
