@@ -99,7 +99,10 @@ export class RegistrationService implements Core {
     const entry = registrations.byEndpoint(devices.endpointOf(peer.identity) ?? '');
     if (entry?.registration.identity.mode === peer.identity.mode && entry.registration.identity.name === peer.identity.name) {
       this.#reroute(entry, peer);
-      if (lost) this.#observeAnew(entry);
+      const observed = lost ? this.#context.observations.of(entry.registration.id) : [];
+      // With their tokens (RFC 7641 3.3.1): what a device has of the session before is replaced, and does not time out and take
+      // along what is new, as with Californium.
+      if (observed.length > 0) this.#context.observeAgain(entry.registration, observed);
     }
   }
 
@@ -118,17 +121,6 @@ export class RegistrationService implements Core {
     counters.revocations++;
     this.#end(entry, 'revoked');
     emit({ kind: 'deregistered', at: clock.wall(), registration: entry.registration, reason });
-  }
-
-  #observeAnew({ registration, peer }: Registered): void {
-    const { observations, endpoint, emit, clock, observeAgain } = this.#context;
-    const observed = observations.of(registration.id);
-    for (const observation of observed) {
-      observations.remove(observation);
-      endpoint.forgetObservation(peer, Buffer.from(observation.id, 'hex'));
-      emit({ kind: 'observation-ended', at: clock.wall(), registration, observation, reason: 'replaced' });
-    }
-    if (observed.length > 0) observeAgain(registration, observed);
   }
 
   #reroute(entry: Registered, peer: Peer): void {

@@ -325,14 +325,15 @@ describe('a server with CoAP over DTLS', () => {
       // As after a power cut.
       for (const file of markFiles(storeDir)) rmSync(file);
       const second = await opened(storeDir);
-      assert.equal(second.server.observations('a').length, 1);
+      const [observation] = second.server.observations('a');
       const again = await device(second.server, 'a');
       const request = await again.next();
       assert.deepEqual([request.code, request.options.some(({ name }) => name === 'Observe')], ['0.01', true]);
+      assert.equal(request.token.toString('hex'), observation?.id, 'as the one that is replaced');
       again.answer(request, '2.05', '51', 1);
       const told = await heard(second.events, 'notification');
       assert.ok(told.kind === 'notification');
-      assert.deepEqual([names(second.server), second.server.observations('a').length], [['a'], 1]);
+      assert.deepEqual([names(second.server), second.server.observations('a').map(({ id }) => id)], [['a'], [observation?.id]]);
     });
 
     it('[SEC-014] an older copy of the store gives no session back', async () => {
