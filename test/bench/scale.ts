@@ -153,7 +153,7 @@ async function measure(build: string, fleetProgram: string, { devices, messages,
     );
     const cpu = async (command: string): Promise<number> => {
       const taken: number[] = [];
-      await fleet.run(`${command} ${Math.ceil(messages / 4)}`);
+      await fleet.run(`${command} ${messages}`);
       for (let round = 0; round < rounds; round++) {
         const { micros } = await server.ask<{ micros: number }>('cpu');
         const { answered } = await fleet.run(`${command} ${messages}`);
