@@ -31,7 +31,8 @@ const NOTHING = { peers: 0, exchanges: 0, bodyBytes: 0, seenBytes: 0, timers: 0,
 
 describe(`conversations in which every fifth datagram is spoiled, seed ${FUZZ.seed}`, () => {
   it('harm nobody: every operation has one result, and all is well again afterwards', async () => {
-    const ground = createGround({ seed: FUZZ.seed });
+    // What the ground notes for a restart would count as growth.
+    const ground = createGround({ seed: FUZZ.seed, keeps: false });
     const population = createPopulation({
       count: 40,
       network: ground.network,

@@ -5,7 +5,7 @@ import type { DeviceEntry, UnknownDevices } from '../../lib/credentials/types';
 import { omaModel } from '../../lib/model/oma';
 import type { QueueSettings } from '../../lib/server/presence';
 import { ServerCore } from '../../lib/server/server';
-import { RECORD_KINDS } from '../../lib/server/keeper';
+import { RECORD_KINDS, type StateKeeper } from '../../lib/server/keeper';
 import type { Registration, ServerEvent } from '../../lib/server/types';
 import { Driver } from '../../lib/transport/driver';
 import { createRandom } from './random';
@@ -25,6 +25,8 @@ export interface GroundOptions {
   readonly observeAgain?: boolean;
   readonly queue?: Partial<QueueSettings>;
   readonly overloaded?: () => boolean;
+  /** Whether what outlives a restart is noted; default true. */
+  readonly keeps?: boolean;
 }
 
 /** The live server on a virtual network: the whole of it but for sockets and the system clock. */
@@ -67,6 +69,16 @@ export function createGround(options: GroundOptions = {}): Ground {
   const saved = new Map<string, unknown>();
   const touched = new Set<string>();
   const put = new Map<string, object>();
+  const keeper: StateKeeper = {
+    touch(key) {
+      touched.add(key);
+      put.delete(key);
+    },
+    put(key, value) {
+      put.set(key, value);
+      touched.delete(key);
+    },
+  };
   let live = boot();
   const transport = network.transport(SERVER_ADDRESS, () => live.endpoint);
 
@@ -88,16 +100,7 @@ export function createGround(options: GroundOptions = {}): Ground {
         ...(options.devices && { devices: options.devices }),
       }),
       timeout: options.timeout ?? 120_000,
-      keeper: {
-        touch(key) {
-          touched.add(key);
-          put.delete(key);
-        },
-        put(key, value) {
-          put.set(key, value);
-          touched.delete(key);
-        },
-      },
+      ...(options.keeps !== false && { keeper }),
       ...(options.maxOperations !== undefined && { maxOperations: options.maxOperations }),
       ...(options.observeAgain !== undefined && { observeAgain: options.observeAgain }),
       ...(options.queue && { queue: options.queue }),
