@@ -102,8 +102,18 @@ describe('the examples of the commands', () => {
         const entry = dialog.locator('.red-ui-treeList-label').filter({ hasText: '@node-red-lwm2m/server' }).last();
         await entry.click();
         await entry.press('ArrowRight');
-        await dialog.getByText(name).click();
-        await dialog.getByRole('button', { name: 'Import' }).click();
+        const importing = dialog.getByRole('button', { name: 'Import' });
+        const ready = (): Promise<boolean> =>
+          importing.click({ trial: true, timeout: 1000 }).then(
+            () => true,
+            () => false,
+          );
+        // While the list is still opening, a click goes to where the entry was.
+        for (let tries = 0; tries < 5; tries++) {
+          await dialog.getByText(name).click();
+          if (await ready()) break;
+        }
+        await importing.click();
         await dialog.waitFor({ state: 'hidden' });
         // The port of the example may be taken on this machine.
         const ports = [await freeUdpPort(), await freeUdpPort()] as const;
