@@ -16,8 +16,8 @@ export interface ServerStoreOptions {
 /** What a server keeps on disk: its records, written behind its back, and read when it starts. */
 export class ServerStore {
   readonly keeper: StateKeeper = {
-    touch: (record) => void this.#journal.touch(this.#options.prefix + record),
-    put: (record, value) => void this.#journal.set(this.#options.prefix + record, value),
+    touch: (record) => void this.#journal.touch(record),
+    note: (changed) => void this.#journal.note(changed),
   };
   readonly #options: ServerStoreOptions;
   readonly #shared: SharedStore;
@@ -36,7 +36,8 @@ export class ServerStore {
     for (const { text } of shared.notices) onNotice(text);
     this.#journal = shared.journal({
       clock: createRealClock(),
-      source: (key) => this.#core?.record(key.slice(prefix.length)),
+      prefix,
+      source: (record) => this.#core?.record(record),
       report: (report) => onNotice(journalText(report, directory)),
     });
   }

@@ -5,12 +5,24 @@
 export interface StateKeeper {
   /** Notes that the record of this key is new, different or gone. Returns at once. */
   touch(key: string): void;
-  /** Notes a record that changes with each message: `value` is plain data, read when it suits the keeper. Returns at once. */
-  put(key: string, value: object): void;
+  /** Notes that something whose record changes with each message has changed. Returns at once. */
+  note(changed: Changing): void;
+}
+
+/**
+ * What has a record that changes with each message. It stays in a list until it is written, so that noting it again costs nothing:
+ * no key is made, and nothing for the garbage collector.
+ */
+export interface Changing {
+  /** Waits to be written; the keeper's own. */
+  noted: boolean;
+  recordKey(): string;
+  /** Plain data, as of now; undefined when it is gone, whose key has been touched. */
+  record(): unknown;
 }
 
 /** For a server that keeps nothing. */
-export const NO_KEEPER: StateKeeper = { touch: () => undefined, put: () => undefined };
+export const NO_KEEPER: StateKeeper = { touch: () => undefined, note: () => undefined };
 
 /** A record as it is kept: plain data, as JSON has it, and integers beyond 2^53, bytes and any number. */
 export interface StateRecord {

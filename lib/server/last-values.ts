@@ -1,6 +1,7 @@
 import { formatPath } from '../lwm2m/path';
 import type { DataNode, ResourceType, Value } from '../lwm2m/types';
 import { FewMap } from '../transport/few-map';
+import { valueKey, type Changing, type StateKeeper } from './keeper';
 
 /** The newest value a device gave for one resource or resource instance, and when (epoch ms). */
 export interface LastValue {
@@ -9,7 +10,27 @@ export interface LastValue {
   readonly at: number;
 }
 
-type Held = { -readonly [Field in keyof LastValue]: LastValue[Field] };
+class Held implements Changing {
+  noted = false;
+  gone = false;
+
+  constructor(
+    readonly endpoint: string,
+    readonly path: string,
+    public type: ResourceType,
+    public value: Value,
+    public at: number,
+  ) {}
+
+  recordKey(): string {
+    return valueKey(this.endpoint, this.path);
+  }
+
+  record(): LastValue | undefined {
+    const { type, value, at } = this;
+    return this.gone ? undefined : { type, value, at };
+  }
+}
 
 export interface LastValuesLimits {
   /** Values per device; further paths are not remembered. */
@@ -28,11 +49,10 @@ export class LastValues {
   readonly #byEndpoint = new Map<string, FewMap<Held>>();
   readonly #paths = new Map<string, string>();
   readonly #limits: LastValuesLimits;
-  readonly #changed: (endpoint: string, path: string, value?: LastValue) => void;
+  readonly #keeper: StateKeeper;
 
-  /** `changed` hears of every path whose value is new (it is then always the newest), or gone. */
-  constructor(changed: (endpoint: string, path: string, value?: LastValue) => void, limits: Partial<LastValuesLimits> = {}) {
-    this.#changed = changed;
+  constructor(keeper: StateKeeper, limits: Partial<LastValuesLimits> = {}) {
+    this.#keeper = keeper;
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
   }
 
@@ -47,20 +67,21 @@ export class LastValues {
       if (known ? known.at > then : (values?.size ?? 0) >= this.#limits.perDevice) continue;
       if (!values) this.#byEndpoint.set(endpoint, (values = new FewMap()));
       // In place, for a new object would outlive its youth before it is replaced.
-      const held: Held = known ?? { type, value, at: then };
+      const held = known ?? new Held(endpoint, key, type, value, then);
       if (!known) values.set(key, held);
       held.type = type;
       held.value = value;
       held.at = then;
-      this.#changed(endpoint, key, held);
+      this.#keeper.note(held);
     }
   }
 
   /** As learned before a restart; reports nothing. */
-  restore(endpoint: string, path: string, value: LastValue): void {
+  restore(endpoint: string, path: string, { type, value, at }: LastValue): void {
+    const key = this.#shared(path);
     let values = this.#byEndpoint.get(endpoint);
     if (!values) this.#byEndpoint.set(endpoint, (values = new FewMap()));
-    if (values.size < this.#limits.perDevice) values.set(this.#shared(path), { ...value });
+    if (values.size < this.#limits.perDevice) values.set(key, new Held(endpoint, key, type, value, at));
   }
 
   /** The devices of one model have the same paths: one text for all. */
@@ -73,14 +94,17 @@ export class LastValues {
   /** By path text, e.g. "/3/0/9", as of now. */
   of(endpoint: string): Map<string, LastValue> {
     const values = new Map<string, LastValue>();
-    for (const [path, value] of this.#byEndpoint.get(endpoint)?.entries() ?? []) values.set(path, { ...value });
+    for (const [path, { type, value, at }] of this.#byEndpoint.get(endpoint)?.entries() ?? []) values.set(path, { type, value, at });
     return values;
   }
 
   forget(endpoint: string): void {
     const values = this.#byEndpoint.get(endpoint);
     this.#byEndpoint.delete(endpoint);
-    for (const [path] of values?.entries() ?? []) this.#changed(endpoint, path);
+    for (const [path, held] of values?.entries() ?? []) {
+      held.gone = true;
+      this.#keeper.touch(valueKey(endpoint, path));
+    }
   }
 }
 

@@ -1,12 +1,30 @@
 import { formatPath, samePath } from '../lwm2m/path';
 import type { Path } from '../lwm2m/types';
-import { observationKey, sequenceKey, type StateKeeper } from './keeper';
+import { observationKey, sequenceKey, type Changing, type StateKeeper } from './keeper';
 import { writeSequence } from './records';
 import type { Observation } from './types';
 
+/** An observation, and the last notification of it that counted. */
+class Running implements Changing {
+  noted = false;
+  gone = false;
+  lastObserve = 0;
+  lastAt = 0;
+
+  constructor(readonly observation: Observation) {}
+
+  recordKey(): string {
+    return sequenceKey(this.observation.id);
+  }
+
+  record(): unknown {
+    return this.gone ? undefined : writeSequence(this);
+  }
+}
+
 /** The running observations as plain data, by token and by registration. */
 export class ObservationTable {
-  readonly #byId = new Map<string, Observation>();
+  readonly #byId = new Map<string, Running>();
   /** Lists, because most devices have few, and a map for each of a hundred thousand would cost more than the observations. */
   readonly #byRegistration = new Map<string, Observation[]>();
   readonly #keeper: StateKeeper;
@@ -26,7 +44,8 @@ export class ObservationTable {
 
   /** One that ran before a restart, and is kept already. */
   restore(observation: Observation): void {
-    this.#byId.set(observation.id, observation);
+    this.#forget(observation.id);
+    this.#byId.set(observation.id, new Running(observation));
     const own = this.#byRegistration.get(observation.registrationId);
     if (!own) this.#byRegistration.set(observation.registrationId, [observation]);
     else {
@@ -37,12 +56,16 @@ export class ObservationTable {
   }
 
   byId(id: string): Observation | undefined {
-    return this.#byId.get(id);
+    return this.#byId.get(id)?.observation;
   }
 
   /** A notification with an Observe number came, `at` epoch ms. */
   notified(id: string, observe: number, at: number): void {
-    this.#keeper.put(sequenceKey(id), writeSequence({ lastObserve: observe, lastAt: at }));
+    const running = this.#byId.get(id);
+    if (!running) return;
+    running.lastObserve = observe;
+    running.lastAt = at;
+    this.#keeper.note(running);
   }
 
   of(registrationId: string): Observation[] {
@@ -70,7 +93,7 @@ export class ObservationTable {
   }
 
   remove(observation: Observation): void {
-    this.#byId.delete(observation.id);
+    this.#forget(observation.id);
     this.#keeper.touch(observationKey(observation.id));
     this.#keeper.touch(sequenceKey(observation.id));
     const own = this.#byRegistration.get(observation.registrationId);
@@ -78,6 +101,12 @@ export class ObservationTable {
     if (!own || index < 0) return;
     if (own.length === 1) this.#byRegistration.delete(observation.registrationId);
     else own.splice(index, 1);
+  }
+
+  #forget(id: string): void {
+    const running = this.#byId.get(id);
+    if (running) running.gone = true;
+    this.#byId.delete(id);
   }
 }
 

@@ -8,7 +8,6 @@ import { parseRegister, parseUpdate, type RegisterRequest } from './register-req
 import { registrationKey, updatedKey } from './keeper';
 import { observationRequest } from './operation-requests';
 import type { ObjectList } from './object-list';
-import { writeUpdate } from './records';
 import { isRefusal, printable, refusal, type Refusal } from './refusal';
 import { applyUpdate, newRegistration, saysNothingNew } from './registration-facts';
 import { newRegistrationId } from './registration-id';
@@ -218,8 +217,7 @@ export class RegistrationService implements Core {
     const moved = before.address !== peer.address || before.port !== peer.port;
     if (!moved && sameRoute(from, peer) && saysNothingNew(update, before)) {
       registrations.updated(entry, at, this.#expiry(before.lifetime));
-      const expiresAt = before.lifetime === 0 ? undefined : at + before.lifetime * 1000;
-      this.#context.keeper.put(updatedKey(id), writeUpdate({ updatedAt: at, expiresAt }));
+      this.#context.keeper.note(entry);
     } else {
       const after = applyUpdate(before, update, peer, at);
       registrations.update(entry, after.registration, peer, this.#expiry(after.registration.lifetime));

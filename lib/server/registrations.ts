@@ -1,12 +1,29 @@
 import { Deadlines, type Deadline } from '../transport/deadlines';
 import type { Peer } from '../transport/types';
+import { updatedKey, type Changing } from './keeper';
+import { writeUpdate } from './records';
 import type { Registration } from './types';
 
-/** A live registration: the plain data, the route to the device, and when it ends. */
-export interface Registered {
-  registration: Registration;
-  peer: Peer;
-  deadline: Deadline<Registered>;
+/** A live registration: the plain data, the route to the device, and when it ends. Its changing record is that of its last Update. */
+export class Registered implements Changing {
+  noted = false;
+  deadline!: Deadline<Registered>;
+
+  constructor(
+    public registration: Registration,
+    public peer: Peer,
+  ) {}
+
+  recordKey(): string {
+    return updatedKey(this.registration.id);
+  }
+
+  record(): unknown {
+    // Out of the heap: it has ended.
+    if (this.deadline.index < 0) return undefined;
+    const { updatedAt, lifetime } = this.registration;
+    return writeUpdate({ updatedAt, expiresAt: lifetime === 0 ? undefined : updatedAt + lifetime * 1000 });
+  }
 }
 
 /** The registered devices, by endpoint, by registration id and by route. */
@@ -41,7 +58,7 @@ export class Registrations {
   }
 
   add(registration: Registration, peer: Peer, expiresAt: number): Registered {
-    const entry = { registration, peer } as Registered;
+    const entry = new Registered(registration, peer);
     entry.deadline = this.#deadlines.add(expiresAt, entry);
     this.#byEndpoint.set(registration.endpoint, entry);
     this.#byId.set(registration.id, entry);

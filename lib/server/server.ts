@@ -5,7 +5,7 @@ import type { Driver } from '../transport/driver';
 import { NO_IDENTITY } from '../transport/identity';
 import type { Peer } from '../transport/types';
 import { newServerCounters, type CoreCounters, type ServerContext } from './context';
-import { NO_KEEPER, profileKey, valueKey, type StateKeeper, type StateRecord } from './keeper';
+import { NO_KEEPER, profileKey, type StateKeeper, type StateRecord } from './keeper';
 import { LastValues, type LastValue } from './last-values';
 import { againOperations, lostText, notThere, observeAgain, whyNot, type Start } from './observe-again';
 import { ObservationTable } from './observations';
@@ -77,10 +77,7 @@ export class ServerCore {
       devices,
       registrations: new Registrations(),
       observations: new ObservationTable(keeper),
-      lastValues: new LastValues((device, path, value) => {
-        if (value) keeper.put(valueKey(device, path), value);
-        else keeper.touch(valueKey(device, path));
-      }),
+      lastValues: new LastValues(keeper),
       profiles: new Profiles((name) => keeper.touch(profileKey(name))),
       keeper,
       overloaded,

@@ -40,7 +40,7 @@ export class ServerState {
         return this.#queue.record(name);
       case 'pid':
         return this.#context.profiles.record(name);
-      // Were handed over when they were made: whoever asks wants to know that they are gone.
+      // Whatever has these records hands them over itself (`Changing`): whoever asks wants to know that they are gone.
       case 'upd':
       case 'seq':
       case 'val':

@@ -49,8 +49,16 @@ function tagged(value: unknown, depth: number): unknown {
   }
 }
 
-function taggedItems(items: readonly unknown[], depth: number): unknown[] {
-  return items.map((item) => tagged(item, depth + 1));
+function taggedItems(items: readonly unknown[], depth: number): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let at = 0; at < items.length; at++) {
+    const item = items[at];
+    const kept = tagged(item, depth + 1);
+    if (kept === item) continue;
+    copy ??= [...items];
+    copy[at] = kept;
+  }
+  return copy ?? items;
 }
 
 function taggedFields(fields: Record<string, unknown>, depth: number): unknown {

@@ -1,6 +1,7 @@
 export { decodeValue, encodeValue } from './codec';
 export { Journal } from './journal';
-export type { FlushResult, JournalOptions, JournalRecord, JournalReport, JournalStats, JournalValue } from './journal';
+export type { JournalEntry, JournalRecord, JournalValue } from './batch';
+export type { FlushResult, JournalOptions, JournalReport, JournalStats } from './journal';
 export { openStore } from './open';
 export type { OpenedStore, OpenStoreOptions } from './open';
 export { pagesOf } from './pages';

@@ -1,14 +1,7 @@
 import type { Clock } from '../transport/types';
-import { encodeValue } from './codec';
-import { checkOperation } from './keys';
+import { Batch, OVERHEAD, TOUCHED, type Change, type JournalEntry, type JournalRecord, type JournalValue } from './batch';
 import { toStoreError } from './errors';
 import type { Store, StoreError, StoreOperation } from './types';
-
-/**
- * What an entry holds: bytes, plain data that is encoded when it is written (`encodeValue`), or a function that gives either then,
- * so that `set` costs next to nothing. What changes between `set` and the write is written as it is by then.
- */
-export type JournalValue = Uint8Array | string | number | boolean | object | null | (() => unknown);
 
 export type JournalReport =
   /** Nothing is lost yet: it is tried again after `retryIn` ms. */
@@ -25,16 +18,10 @@ export type JournalReport =
   /** This value can never be written and was left out. Once a flush. */
   | { readonly kind: 'unwritable'; readonly key: string; readonly error: StoreError };
 
-/** What an owner says is to be kept under a key; undefined = nothing any more. */
-export interface JournalRecord {
-  /** Bytes or plain data, see `JournalValue`. */
-  readonly value: unknown;
-  /** Milliseconds since 1970. */
-  readonly expiresAt?: number | undefined;
-}
-
 export interface JournalOptions {
   readonly store: Store;
+  /** Goes before all keys, in a store that several share. */
+  readonly prefix?: string;
   /** Asked for the record of a key that was touched, when it is written. */
   readonly source?: (key: string) => JournalRecord | undefined;
   /** Its alarm belongs to the journal. */
@@ -69,23 +56,10 @@ export interface FlushResult {
   readonly error?: StoreError;
 }
 
-interface Put {
-  readonly value: JournalValue;
-  readonly expiresAt: number | undefined;
-  readonly bytes: number;
-}
-/** To be asked for when it is written. */
-const TOUCHED = 'touched';
-/** Undefined stands for a removal. */
-type Change = Put | typeof TOUCHED | undefined;
-type Changes = Map<string, Change>;
-
 const INTERVAL = 500;
 const MAX_PENDING = 64 * 1024 * 1024;
 const MAX_BATCH = 4 * 1024 * 1024;
 const MAX_BACKOFF = 60_000;
-/** What a change costs besides its texts and bytes. */
-const OVERHEAD = 128;
 
 /**
  * Writes what its owner says behind the owner's back: the owner's memory is the truth, the store follows within about a second.
@@ -100,10 +74,9 @@ export class Journal {
   readonly #maxBackoff: number;
   readonly #report: (report: JournalReport) => void;
   readonly #source: (key: string) => JournalRecord | undefined;
-  #waiting: Changes = new Map();
-  #waitingBytes = 0;
-  #writing: Changes | undefined;
-  #writingBytes = 0;
+  readonly #prefix: string;
+  #waiting = new Batch();
+  #writing: Batch | undefined;
   #write: Promise<StoreError | undefined> | undefined;
   /** Numbers of the last change that was set, and of the last that is in the store with all before it. */
   #set = 0;
@@ -123,30 +96,41 @@ export class Journal {
     this.#maxBackoff = options.maxBackoff ?? MAX_BACKOFF;
     this.#report = options.report ?? (() => undefined);
     this.#source = options.source ?? (() => undefined);
+    this.#prefix = options.prefix ?? '';
   }
 
   get stats(): JournalStats {
     return {
       pending: this.#waiting.size + (this.#writing?.size ?? 0),
-      pendingBytes: this.#waitingBytes + this.#writingBytes,
+      pendingBytes: this.#pendingBytes,
       ...this.#counts,
     };
+  }
+
+  get #pendingBytes(): number {
+    return this.#waiting.bytes + (this.#writing?.bytes ?? 0);
   }
 
   /** `expiresAt` in milliseconds since 1970. False when too much waits, or the journal is closed: then the store keeps what it had. */
   set(key: string, value: JournalValue, expiresAt?: number): boolean {
     const bytes = OVERHEAD + key.length + (value instanceof Uint8Array ? value.length : typeof value === 'string' ? value.length : 0);
-    const grown = bytes - sizeOf(key, this.#waiting);
-    if (this.#closed || (grown > 0 && this.#waitingBytes + this.#writingBytes + grown > this.#maxPending)) return this.#refuse(key);
-    this.#change(key, { value, expiresAt, bytes }, grown);
-    return true;
+    const grown = bytes - this.#waiting.sizeOf(key);
+    if (this.#closed || (grown > 0 && this.#pendingBytes + grown > this.#maxPending)) return this.#refuse(key);
+    return this.#change(key, { value, expiresAt, bytes });
   }
 
   /** The record of this key has changed, or is gone: `source` says so when it is written. Costs next to nothing; taken as a removal is. */
   touch(key: string): boolean {
-    if (this.#waiting.get(key) === TOUCHED) return true;
-    if (this.#closed) return this.#refuse(key);
-    this.#change(key, TOUCHED, OVERHEAD + key.length - sizeOf(key, this.#waiting));
+    if (this.#waiting.changes.get(key) === TOUCHED) return true;
+    return this.#closed ? this.#refuse(key) : this.#change(key, TOUCHED);
+  }
+
+  /** The record of this entry has changed. Costs nothing while it waits to be written; taken as a removal is. */
+  note(entry: JournalEntry): boolean {
+    if (entry.noted) return true;
+    if (this.#closed) return this.#refuse(entry.recordKey());
+    this.#waiting.note(entry);
+    this.#changed();
     return true;
   }
 
@@ -155,15 +139,15 @@ export class Journal {
    * mark. A change that cannot be written is left out.
    */
   unwritten(): StoreOperation[] {
-    const changes = new Map([...(this.#writing ?? []), ...this.#waiting]);
-    return [...this.#operations(changes)];
+    const batch = new Batch();
+    if (this.#writing) batch.takeOver(this.#writing);
+    batch.takeOver(this.#waiting);
+    return [...this.#operations(batch)];
   }
 
   /** Always taken while the journal is open: a removal that is lost would bring back what is gone. */
   remove(key: string): boolean {
-    if (this.#closed) return this.#refuse(key);
-    this.#change(key, undefined, OVERHEAD + key.length - sizeOf(key, this.#waiting));
-    return true;
+    return this.#closed ? this.#refuse(key) : this.#change(key, undefined);
   }
 
   /** Resolves when everything set before is in the store, or could not be written; for a Deploy or an orderly end. Never rejects. */
@@ -188,19 +172,23 @@ export class Journal {
 
   #refuse(key: string): false {
     this.#counts.refused += 1;
-    if (!this.#full && !this.#closed) this.#tell({ kind: 'refused', key, pendingBytes: this.#waitingBytes + this.#writingBytes });
+    if (!this.#full && !this.#closed) this.#tell({ kind: 'refused', key, pendingBytes: this.#pendingBytes });
     this.#full = true;
     return false;
   }
 
-  #change(key: string, change: Change, grown: number): void {
+  #change(key: string, change: Change): true {
     this.#waiting.set(key, change);
-    this.#waitingBytes += grown;
+    this.#changed();
+    return true;
+  }
+
+  #changed(): void {
     this.#set += 1;
     if (this.#write) return;
     if (!this.#armed) this.#arm(this.#clock.now() + this.#interval);
     // Half full is reason not to wait, unless waiting is what the store needs.
-    else if (this.#waitingBytes > this.#maxPending / 2 && this.#counts.failing === 0) this.#arm(this.#clock.now());
+    else if (this.#waiting.bytes > this.#maxPending / 2 && this.#counts.failing === 0) this.#arm(this.#clock.now());
   }
 
   #arm(at: number): void {
@@ -219,25 +207,22 @@ export class Journal {
   }
 
   async #writeAll(): Promise<StoreError | undefined> {
-    const changes = this.#waiting;
+    const batch = this.#waiting;
     const last = this.#set;
-    this.#writing = changes;
-    this.#writingBytes = this.#waitingBytes;
-    this.#waiting = new Map();
-    this.#waitingBytes = 0;
+    this.#writing = batch;
+    this.#waiting = new Batch();
     this.#begun = this.#clock.now();
     let error: StoreError | undefined;
     try {
-      const operations = this.#operations(changes);
+      const operations = this.#operations(batch);
       for (const end = { reached: false }; !end.reached;) await this.#store.batch(upTo(operations, this.#maxBatch, end));
     } catch (failure) {
       error = toStoreError(failure);
     }
     this.#writing = undefined;
-    this.#writingBytes = 0;
     this.#write = undefined;
-    if (error) this.#keepFor(changes, error);
-    else this.#done(changes.size, last);
+    if (error) this.#keepFor(batch, error);
+    else this.#done(batch.size, last);
     return error;
   }
 
@@ -253,34 +238,23 @@ export class Journal {
   }
 
   /** What could not be written waits again, except where something newer does. */
-  #keepFor(changes: Changes, error: StoreError): void {
-    for (const [key, put] of this.#waiting) changes.set(key, put);
-    this.#waiting = changes;
-    this.#waitingBytes = 0;
-    for (const key of changes.keys()) this.#waitingBytes += sizeOf(key, changes);
+  #keepFor(batch: Batch, error: StoreError): void {
+    batch.takeOver(this.#waiting);
+    this.#waiting = batch;
     this.#counts.failures += 1;
     this.#counts.failing += 1;
     const retryIn = Math.min(this.#interval * 2 ** Math.min(this.#counts.failing, 30), this.#maxBackoff);
     if (!this.#closed) this.#arm(this.#clock.now() + retryIn);
-    this.#tell({ kind: 'write-failed', error, failures: this.#counts.failing, pending: changes.size, retryIn });
+    this.#tell({ kind: 'write-failed', error, failures: this.#counts.failing, pending: batch.size, retryIn });
   }
 
-  *#operations(changes: Changes): Generator<StoreOperation, void, void> {
+  #operations(batch: Batch): Generator<StoreOperation, void, void> {
     let told = false;
-    for (const [key, change] of changes) {
-      try {
-        const put = change === TOUCHED ? this.#source(key) : change;
-        const operation: StoreOperation = put
-          ? { kind: 'put', key, value: bytesOf(put.value), expiresAt: put.expiresAt }
-          : { kind: 'delete', key };
-        checkOperation(operation);
-        yield operation;
-      } catch (failure) {
-        this.#counts.unwritable += 1;
-        if (!told) this.#tell({ kind: 'unwritable', key, error: toStoreError(failure) });
-        told = true;
-      }
-    }
+    return batch.operations(this.#prefix, this.#source, (key, error) => {
+      this.#counts.unwritable += 1;
+      if (!told) this.#tell({ kind: 'unwritable', key, error });
+      told = true;
+    });
   }
 
   #tell(report: JournalReport): void {
@@ -307,17 +281,6 @@ function* upTo(
     left -= OVERHEAD + value.key.length + (value.kind === 'put' ? value.value.length : 0);
     yield value;
   }
-}
-
-function bytesOf(value: unknown): Uint8Array {
-  const given = typeof value === 'function' ? (value as () => unknown)() : value;
-  return given instanceof Uint8Array ? given : encodeValue(given);
-}
-
-function sizeOf(key: string, changes: Changes): number {
-  if (!changes.has(key)) return 0;
-  const change = changes.get(key);
-  return change === undefined || change === TOUCHED ? OVERHEAD + key.length : change.bytes;
 }
 
 function nothing(): void {

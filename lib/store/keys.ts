@@ -3,6 +3,7 @@ import { MAX_KEY_BYTES, MAX_VALUE_BYTES, StoreError } from './types';
 
 /** The last millisecond that a Date can hold. */
 const LAST_TIME = 8.64e15;
+const SURROGATE = /[\ud800-\udfff]/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Refuses with `BAD_KEY` what is no key. */
@@ -12,7 +13,7 @@ export function checkKey(key: string): void {
     throw new StoreError('BAD_KEY', `A key must be a text of 1 to ${MAX_KEY_BYTES} bytes.`);
   }
   // Half of a surrogate pair would be stored as another character, and two keys become one.
-  if (LONE_SURROGATE.test(key)) throw new StoreError('BAD_KEY', 'A key must be well-formed text.');
+  if (SURROGATE.test(key) && LONE_SURROGATE.test(key)) throw new StoreError('BAD_KEY', 'A key must be well-formed text.');
 }
 
 /** Refuses with `BAD_KEY` or `BAD_VALUE` what no backend could keep. */

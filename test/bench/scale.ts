@@ -110,18 +110,7 @@ function compileFleet(): string {
   return program;
 }
 
-/** What one population costs. CPU in µs, memory in bytes per device. */
-interface Population {
-  readonly idle: number;
-  readonly observed: number;
-  readonly update: number;
-  readonly notification: number;
-  /** Seconds. */
-  readonly restart: number;
-}
-
 interface Plan {
-  readonly devices: number;
   /** A round. */
   readonly messages: number;
   readonly rounds: number;
@@ -129,57 +118,101 @@ interface Plan {
   readonly rest: number;
 }
 
-async function measure(build: string, fleetProgram: string, { devices, messages, rounds, rest }: Plan): Promise<Population> {
-  const store = mkdtempSync(path.join(os.tmpdir(), 'lwm2m-scale-'));
-  let server = await Server.start(build, store);
-  const fleet = new Fleet(fleetProgram, server.ready.port, devices);
-  try {
-    const empty = await server.ask<Memory>('memory');
-    const registered = await fleet.run('register');
-    const atRest = async (): Promise<Memory> => {
-      const { rss } = await server.ask<Memory>('memory');
-      await new Promise((rested) => setTimeout(rested, rest * 1000));
-      const memory = await server.ask<Memory>('memory');
-      if (rest > 0) console.log(`  RSS right after the burst ${mib(rss)} MiB, after ${rest} s of rest ${mib(memory.rss)} MiB`);
-      return memory;
-    };
-    const idle = await atRest();
-    const { failed } = await server.ask<{ failed: number }>('observe');
+/** RSS of a device, bytes. */
+interface PerDevice {
+  readonly idle: number;
+  readonly observed: number;
+}
+
+/** A server and its devices. */
+class Population {
+  readonly #build: string;
+  readonly #store: string;
+  readonly devices: number;
+  #server: Server;
+  readonly #fleet: Fleet;
+
+  private constructor(build: string, store: string, server: Server, fleetProgram: string, devices: number) {
+    this.#build = build;
+    this.#store = store;
+    this.#server = server;
+    this.devices = devices;
+    this.#fleet = new Fleet(fleetProgram, server.ready.port, devices);
+  }
+
+  static async start(build: string, fleetProgram: string, devices: number): Promise<Population> {
+    const store = mkdtempSync(path.join(os.tmpdir(), 'lwm2m-scale-'));
+    return new Population(build, store, await Server.start(build, store), fleetProgram, devices);
+  }
+
+  /** Registers and observes all of them. */
+  async settle(rest: number): Promise<PerDevice> {
+    const { devices } = this;
+    const empty = await this.#server.ask<Memory>('memory');
+    const registered = await this.#fleet.run('register');
+    const idle = await this.#atRest(rest);
+    const { failed } = await this.#server.ask<{ failed: number }>('observe');
     if (failed > 0) throw new Error(`${failed} of ${devices} devices could not be observed`);
-    const observed = await atRest();
+    const observed = await this.#atRest(rest);
     console.log(
       `${devices} devices: registered in ${registered.seconds.toFixed(1)} s; RSS ${mib(empty.rss)} empty, ${mib(idle.rss)} registered, ` +
         `${mib(observed.rss)} observed; heap and external ${mib(held(empty))}, ${mib(held(idle))}, ${mib(held(observed))} MiB`,
     );
-    const cpu = async (command: string): Promise<number> => {
-      const taken: number[] = [];
-      await fleet.run(`${command} ${messages}`);
-      for (let round = 0; round < rounds; round++) {
-        const { micros } = await server.ask<{ micros: number }>('cpu');
-        const { answered } = await fleet.run(`${command} ${messages}`);
-        taken.push(((await server.ask<{ micros: number }>('cpu')).micros - micros) / answered);
-      }
-      return spread(taken).median;
-    };
-    const update = await cpu('update');
-    const notification = await cpu('notify');
-    await server.stop();
-    server = await Server.start(build, store, server.ready.port);
-    if (server.ready.registrations !== devices) throw new Error(`only ${server.ready.registrations} of ${devices} were found again`);
-    await fleet.run(`update ${Math.min(devices, 2000)}`);
-    await fleet.run(`notify ${Math.min(devices, 2000)}`);
-    return {
-      idle: (idle.rss - empty.rss) / devices,
-      observed: (observed.rss - empty.rss) / devices,
-      update,
-      notification,
-      restart: server.ready.readyAfter / 1000,
-    };
-  } finally {
-    fleet.stop();
-    server.kill();
-    rmSync(store, { recursive: true, force: true });
+    return { idle: (idle.rss - empty.rss) / devices, observed: (observed.rss - empty.rss) / devices };
   }
+
+  async #atRest(rest: number): Promise<Memory> {
+    const { rss } = await this.#server.ask<Memory>('memory');
+    await new Promise((rested) => setTimeout(rested, rest * 1000));
+    const memory = await this.#server.ask<Memory>('memory');
+    if (rest > 0) console.log(`  RSS right after the burst ${mib(rss)} MiB, after ${rest} s of rest ${mib(memory.rss)} MiB`);
+    return memory;
+  }
+
+  /** CPU of the server for each message, µs. */
+  async round(command: string, messages: number): Promise<number> {
+    const { micros } = await this.#server.ask<{ micros: number }>('cpu');
+    const { answered } = await this.#fleet.run(`${command} ${messages}`);
+    return ((await this.#server.ask<{ micros: number }>('cpu')).micros - micros) / answered;
+  }
+
+  /** Seconds until a new server has everything again. */
+  async restart(): Promise<number> {
+    const { devices } = this;
+    await this.#server.stop();
+    this.#server = await Server.start(this.#build, this.#store, this.#server.ready.port);
+    const { registrations, readyAfter } = this.#server.ready;
+    if (registrations !== devices) throw new Error(`only ${registrations} of ${devices} were found again`);
+    await this.#fleet.run(`update ${Math.min(devices, 2000)}`);
+    await this.#fleet.run(`notify ${Math.min(devices, 2000)}`);
+    return readyAfter / 1000;
+  }
+
+  stop(): void {
+    this.#fleet.stop();
+    this.#server.kill();
+    rmSync(this.#store, { recursive: true, force: true });
+  }
+}
+
+interface Comparison {
+  readonly few: number;
+  readonly many: number;
+  readonly ratio: number;
+}
+
+/** By turns, a round of one and a round of the other: what else the machine does, and how fast it is just now, meets both. */
+async function compare(few: Population, many: Population, command: string, { messages, rounds }: Plan): Promise<Comparison> {
+  const taken: { few: number; many: number }[] = [];
+  for (let round = -1; round < rounds; round++) {
+    const pair = { few: await few.round(command, messages), many: await many.round(command, messages) };
+    // The first one warms up.
+    if (round >= 0) taken.push(pair);
+  }
+  const median = (of: (pair: { few: number; many: number }) => number): number => spread(taken.map(of)).median;
+  const ratios = taken.map((pair) => (pair.many / pair.few).toFixed(2));
+  console.log(`${command}: ${ratios.join(', ')} times the CPU at ${many.devices} devices of that at ${few.devices}`);
+  return { few: median((pair) => pair.few), many: median((pair) => pair.many), ratio: median((pair) => pair.many / pair.few) };
 }
 
 const held = ({ heapUsed, external }: Memory): number => heapUsed + external;
@@ -193,7 +226,7 @@ async function main(): Promise<void> {
       devices: { type: 'string', default: '100000' },
       few: { type: 'string', default: '1000' },
       messages: { type: 'string', default: '100000' },
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '7' },
       rest: { type: 'string', default: '75' },
     },
   });
@@ -202,23 +235,36 @@ async function main(): Promise<void> {
   const program = compileFleet();
   const build = path.resolve(values.build);
   console.log(
-    `Scale: real sockets on loopback, store on disk, ${messages} messages a round, median of ${rounds}. Node.js ${process.versions.node}.`,
+    `Scale: real sockets on loopback, store on disk, ${messages} messages a round, median of ${rounds} pairs of rounds. Node.js ${process.versions.node}.`,
   );
-  const rest = Number(values.rest);
-  const small = await measure(build, program, { devices: few!, messages: messages!, rounds: rounds!, rest: 0 });
-  const large = await measure(build, program, { devices: many!, messages: messages!, rounds: rounds!, rest });
-  const figures: Record<string, number> = {
-    'scale.devices': many!,
-    'scale.memory_idle_bytes': large.idle,
-    'scale.memory_observed_bytes': large.observed,
-    'scale.update.cpu_us_1k': small.update,
-    'scale.update.cpu_us_100k': large.update,
-    'scale.update.cpu_100k_vs_1k': large.update / small.update,
-    'scale.notification.cpu_us_1k': small.notification,
-    'scale.notification.cpu_us_100k': large.notification,
-    'scale.notification.cpu_100k_vs_1k': large.notification / small.notification,
-    'scale.restart_ready_s': large.restart,
-  };
+  const plan: Plan = { messages: messages!, rounds: rounds!, rest: Number(values.rest) };
+  const small = await Population.start(build, program, few!);
+  const large = await Population.start(build, program, many!).catch((error: unknown) => {
+    small.stop();
+    throw error;
+  });
+  let figures: Record<string, number>;
+  try {
+    await small.settle(0);
+    const { idle, observed } = await large.settle(plan.rest);
+    const update = await compare(small, large, 'update', plan);
+    const notification = await compare(small, large, 'notify', plan);
+    figures = {
+      'scale.devices': many!,
+      'scale.memory_idle_bytes': idle,
+      'scale.memory_observed_bytes': observed,
+      'scale.update.cpu_us_1k': update.few,
+      'scale.update.cpu_us_100k': update.many,
+      'scale.update.cpu_100k_vs_1k': update.ratio,
+      'scale.notification.cpu_us_1k': notification.few,
+      'scale.notification.cpu_us_100k': notification.many,
+      'scale.notification.cpu_100k_vs_1k': notification.ratio,
+      'scale.restart_ready_s': await large.restart(),
+    };
+  } finally {
+    small.stop();
+    large.stop();
+  }
   for (const [name, value] of Object.entries(figures)) console.log(`${name} ${value < 100 ? value.toFixed(2) : value.toFixed(0)}`);
   if (values.json) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

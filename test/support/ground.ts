@@ -5,7 +5,7 @@ import type { DeviceEntry, UnknownDevices } from '../../lib/credentials/types';
 import { omaModel } from '../../lib/model/oma';
 import type { QueueSettings } from '../../lib/server/presence';
 import { ServerCore } from '../../lib/server/server';
-import { RECORD_KINDS, type StateKeeper } from '../../lib/server/keeper';
+import { RECORD_KINDS, type Changing, type StateKeeper } from '../../lib/server/keeper';
 import type { Registration, ServerEvent } from '../../lib/server/types';
 import { Driver } from '../../lib/transport/driver';
 import { createRandom } from './random';
@@ -68,16 +68,10 @@ export function createGround(options: GroundOptions = {}): Ground {
   const events: ServerEvent[] = [];
   const saved = new Map<string, unknown>();
   const touched = new Set<string>();
-  const put = new Map<string, object>();
+  const noted = new Set<Changing>();
   const keeper: StateKeeper = {
-    touch(key) {
-      touched.add(key);
-      put.delete(key);
-    },
-    put(key, value) {
-      put.set(key, value);
-      touched.delete(key);
-    },
+    touch: (key) => void touched.add(key),
+    note: (changed) => void noted.add(changed),
   };
   let live = boot();
   const transport = network.transport(SERVER_ADDRESS, () => live.endpoint);
@@ -117,9 +111,12 @@ export function createGround(options: GroundOptions = {}): Ground {
       if (record) saved.set(key, structuredClone(record.value));
       else saved.delete(key);
     }
-    for (const [key, value] of put) saved.set(key, structuredClone(value));
+    for (const changed of noted) {
+      const record = changed.record();
+      if (record !== undefined) saved.set(changed.recordKey(), structuredClone(record));
+    }
     touched.clear();
-    put.clear();
+    noted.clear();
     return saved;
   }
 
@@ -141,7 +138,7 @@ export function createGround(options: GroundOptions = {}): Ground {
       live.server.close();
       live.endpoint.close();
       touched.clear();
-      put.clear();
+      noted.clear();
       clock.advance(off);
       live = boot();
       const lost: string[] = [];

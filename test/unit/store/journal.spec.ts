@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { decodeValue, Journal, openStore, StoreError } from '../../../lib/store/index';
-import type { JournalOptions, JournalReport, Store, StoreOperation } from '../../../lib/store/index';
+import type { JournalEntry, JournalOptions, JournalReport, Store, StoreOperation } from '../../../lib/store/index';
 import { VirtualClock } from '../../support/virtual-clock';
 
 /** A store that keeps what each batch asked for, and fails when told to. */
@@ -269,6 +269,103 @@ describe('journal', () => {
     for (let at = 0; at < 10; at += 1) journal.set(`k${at}`, Buffer.alloc(500));
     await clock.elapse(0);
     assert.equal(watched.batches.length, 1);
+  });
+
+  describe('entries that mark themselves', () => {
+    class Counter implements JournalEntry {
+      noted = false;
+      count: number | undefined = 0;
+      asked = 0;
+
+      constructor(readonly name: string) {}
+
+      recordKey(): string {
+        return this.name;
+      }
+
+      record(): unknown {
+        this.asked += 1;
+        return this.count;
+      }
+    }
+
+    it('[STORE-036] are asked once a write for their newest record, behind all that was set, under the prefix', async () => {
+      const journal = await start({ prefix: 'one/', source: (key) => (key === 'kept' ? { value: key } : undefined) });
+      const [a, b] = [new Counter('a'), new Counter('b')];
+      for (a.count = 1; a.count < 5; a.count += 1) journal.note(a);
+      journal.note(b);
+      b.count = undefined;
+      journal.touch('kept');
+      // It was removed, and something else is there in its place.
+      journal.touch('a');
+      assert.deepEqual([a.asked, journal.stats.pending], [0, 4]);
+      await clock.elapse(500);
+      assert.deepEqual(watched.batches, [['one/kept="kept"', '-one/a', 'one/a=5']]);
+      assert.deepEqual([a.asked, b.asked, journal.stats.pending, journal.stats.pendingBytes], [1, 1, 0, 0]);
+      await clock.elapse(10_000);
+      assert.equal(watched.batches.length, 1, 'nothing to do, nothing done');
+    });
+
+    it('[STORE-036] that change while they are being written are written again', async () => {
+      const journal = await start();
+      const entry = new Counter('a');
+      let free = (): void => undefined;
+      watched.gate = new Promise((resolve) => (free = resolve));
+      journal.note(entry);
+      await clock.elapse(500);
+      entry.count = 1;
+      journal.note(entry);
+      watched.gate = undefined;
+      free();
+      await journal.flush();
+      assert.deepEqual(watched.batches, [['a=0'], ['a=1']]);
+    });
+
+    it('[STORE-036] are all asked again when a write fails in the middle, each once', async () => {
+      const journal = await start({ maxBatchBytes: 300 });
+      const entries = Array.from({ length: 6 }, (_, at) => new Counter(`k${at}`));
+      for (const entry of entries) journal.note(entry);
+      watched.failAt = 1;
+      assert.equal((await journal.flush()).error?.code, 'DISK_FULL');
+      watched.failAt = undefined;
+      watched.batches.length = 0;
+      // One that was asked, and one that was not.
+      for (const entry of [entries[0]!, entries[5]!, new Counter('new')]) {
+        entry.count = 7;
+        journal.note(entry);
+      }
+      assert.equal(journal.stats.pending, 7);
+      assert.deepEqual(await journal.flush(), {});
+      assert.deepEqual(watched.batches.flat(), ['k0=7', 'k1=0', 'k2=0', 'k3=0', 'k4=0', 'k5=7', 'new=7']);
+      assert.ok(entries.every(({ noted }) => !noted));
+    });
+
+    it('[STORE-036] that wait are among the unwritten, those of a write under way too', async () => {
+      const journal = await start();
+      const [a, b] = [new Counter('a'), new Counter('b')];
+      watched.gate = new Promise(() => undefined);
+      journal.note(a);
+      await clock.elapse(500);
+      journal.note(b);
+      a.count = 9;
+      const texts = journal.unwritten().map((one) => (one.kind === 'put' ? `${one.key}=${Buffer.from(one.value).toString()}` : one.key));
+      assert.deepEqual(texts, ['a=9', 'b=0']);
+    });
+
+    it('[STORE-036] cannot keep others from being written, nor be noted when the journal is closed', async () => {
+      const journal = await start();
+      const [bad, good] = [new Counter('bad'), new Counter('good')];
+      bad.record = () => {
+        throw new Error('not now');
+      };
+      journal.note(bad);
+      journal.note(good);
+      assert.deepEqual(await journal.close(), {});
+      assert.deepEqual(watched.batches, [['good=0']]);
+      assert.equal(journal.stats.unwritable, 1);
+      assert.equal(journal.note(good), false);
+      assert.equal(good.noted, false);
+    });
   });
 
   it('[STORE-032] goes on when the listener throws', async () => {
