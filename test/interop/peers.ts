@@ -44,6 +44,8 @@ export interface LeshanOptions extends PeerOptions {
 
 export interface WakaamaOptions extends PeerOptions {
   readonly bootstrap?: boolean;
+  /** Default 'U'. */
+  readonly binding?: 'U' | 'UQ';
   readonly psk?: { readonly identity: string; readonly key: string };
 }
 
@@ -99,6 +101,7 @@ export async function startWakaamaFork(options: WakaamaOptions): Promise<Peer> {
     ...['--client-port', String(await freeUdpPort())],
     ...(options.psk ? ['--identity', options.psk.identity, '--key', options.psk.key] : []),
     ...(options.bootstrap ? ['--bootstrap', 'true'] : []),
+    ...(options.binding ? ['--binding', options.binding] : []),
   ]);
 }
 

@@ -5,9 +5,11 @@ import type { NodeRed } from '../support/node-red';
 import { freeUdpPort, startNodeRed } from '../support/node-red';
 import { EventLog, lineSplitter } from './event-log';
 
-/** A message of `lwm2m-in`. */
+/** A message of `lwm2m-in`, or what a command of `give` ended in, as the event 'answer'. */
 export interface FlowEvent {
   readonly event: string;
+  /** 'answer': the text of the command. */
+  readonly command?: string;
   readonly endpoint: string;
   readonly topic: string;
   readonly payload: any;
@@ -31,7 +33,14 @@ export interface World {
   waitFor(event: string, endpoint: string, options?: WaitOptions): Promise<FlowEvent>;
   /** One command, as text (`Read {"id":"/3/0/9"}`) or `{ method, params }`. */
   rpc(endpoint: string, command: string | object): Promise<RpcAnswer>;
+  /** Gives commands in this order and does not wait for them; what each ends in comes among the events, as 'answer'. */
+  give(endpoint: string, commands: readonly string[]): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface WorldOptions {
+  /** Settings of the `lwm2m-server` node beside those it needs. */
+  readonly server?: Readonly<Record<string, unknown>>;
 }
 
 export interface WaitOptions {
@@ -43,7 +52,7 @@ export interface WaitOptions {
 const rpcLimit = 40_000;
 
 /** Starts Node-RED with the server on a free port and resolves when events can come out. */
-export async function startWorld(): Promise<World> {
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const events = new EventLog<FlowEvent>();
   const sockets = new Set<Socket>();
   const sink = createServer((socket) => {
@@ -65,7 +74,7 @@ export async function startWorld(): Promise<World> {
   const port = await freeUdpPort();
   let nodeRed: NodeRed;
   try {
-    nodeRed = await startNodeRed({ flow: flow(port, sinkPort) });
+    nodeRed = await startNodeRed({ flow: flow(port, sinkPort, options) });
   } catch (error) {
     closeSink();
     throw error;
@@ -91,27 +100,33 @@ export async function startWorld(): Promise<World> {
         `"${event}" of ${endpoint} at lwm2m-in`,
         options,
       ),
-    rpc: (endpoint, command) => rpc(nodeRed.url, endpoint, command),
+    rpc: async (endpoint, command) => (await post(`${nodeRed.url}rpc`, { endpoint, command })) as RpcAnswer,
+    give: async (endpoint, commands) => {
+      await post(`${nodeRed.url}give`, { endpoint, commands });
+    },
     stop,
   };
 }
 
-async function rpc(url: string, endpoint: string, command: string | object): Promise<RpcAnswer> {
-  const response = await fetch(`${url}rpc`, {
+async function post(url: string, body: object): Promise<unknown> {
+  const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ endpoint, command }),
+    body: JSON.stringify(body),
     signal: AbortSignal.timeout(rpcLimit),
   });
-  return (await response.json()) as RpcAnswer;
+  return response.json();
 }
 
-function flow(port: number, sinkPort: number): object[] {
+function flow(port: number, sinkPort: number, options: WorldOptions): object[] {
   const z = 'tab';
   return [
     { id: z, type: 'tab', label: 'interop' },
     // Without security, and any device may come: the clients under test are not in a device table.
-    { id: 'server', type: 'lwm2m-server', name: 'interop', port, host: '', unknownDevices: 'accept-without-security', devices: [] },
+    {
+      ...{ id: 'server', type: 'lwm2m-server', name: 'interop', port, host: '' },
+      ...{ unknownDevices: 'accept-without-security', devices: [], ...options.server },
+    },
 
     { id: 'in', type: 'lwm2m-in', z, server: 'server', endpoint: '', path: '', wires: [['line']] },
     {
@@ -151,5 +166,26 @@ function flow(port: number, sinkPort: number): object[] {
       wires: [['response']],
     },
     { id: 'response', type: 'http response', z, statusCode: '', headers: {}, wires: [] },
+
+    { id: 'given', type: 'http in', z, url: '/give', method: 'post', upload: false, swaggerDoc: '', wires: [['each']] },
+    {
+      id: 'each',
+      type: 'function',
+      z,
+      outputs: 2,
+      // The commands first: when the answer is there, they are with the server.
+      func:
+        'const { endpoint, commands } = msg.payload; ' +
+        'for (const command of commands) node.send([{ endpoint, payload: command, command }, null]); return [null, { ...msg, payload: {} }];',
+      wires: [['late'], ['response']],
+    },
+    { id: 'late', type: 'lwm2m-rpc', z, server: 'server', endpoint: '', operation: '', path: '', wires: [['late-line']] },
+    {
+      id: 'late-line',
+      type: 'function',
+      z,
+      func: "const { command, endpoint, topic, payload, lwm2m } = msg; return { payload: JSON.stringify({ event: 'answer', command, endpoint, topic, payload, lwm2m }) + '\\n' };",
+      wires: [['sink']],
+    },
   ];
 }

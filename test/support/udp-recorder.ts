@@ -16,6 +16,9 @@ export class UdpRecorder {
   readonly #server: Socket;
   readonly #serverPort: number;
   #devicePort = 0;
+  /** False: the device's radio is off. What the server sends is kept in `unheard` and goes no further. */
+  radio = true;
+  readonly unheard: Passed[] = [];
 
   private constructor(device: Socket, server: Socket, serverPort: number) {
     this.#device = device;
@@ -51,7 +54,12 @@ export class UdpRecorder {
   }
 
   #pass(direction: 'up' | 'down', data: Buffer): void {
-    this.passed.push({ direction, data, at: performance.now() });
+    const passed = { direction, data, at: performance.now() };
+    if (direction === 'down' && !this.radio) {
+      this.unheard.push(passed);
+      return;
+    }
+    this.passed.push(passed);
     if (direction === 'up') this.#server.send(data, this.#serverPort, '127.0.0.1', () => undefined);
     else this.#device.send(data, this.#devicePort, '127.0.0.1', () => undefined);
   }

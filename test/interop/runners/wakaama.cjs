@@ -16,9 +16,12 @@ const given = options({
   identity: '',
   key: '',
   bootstrap: 'false',
+  binding: 'U',
 });
 
 const objects = {
+  // The rest of the Server object is the client's own.
+  1: { 0: { 7: { type: 'STRING', acl: 'RWD', value: given.binding } } },
   3: {
     0: {
       0: { type: 'STRING', acl: 'R', value: 'Interop Works' },
