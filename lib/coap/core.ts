@@ -147,6 +147,15 @@ export class CoapCore implements Core {
     this.#outgoing.cancel(id);
   }
 
+  unacknowledgedSince(id: number): number | undefined {
+    return this.#outgoing.unacknowledgedSince(id);
+  }
+
+  giveUp(id: number, now: number): void {
+    this.#context.now = now;
+    this.#outgoing.giveUp(id);
+  }
+
   /** Drops an observation on our side only. Returns whether there was one. */
   forgetObservation(peer: Peer, token: Uint8Array, now: number): boolean {
     this.#context.now = now;

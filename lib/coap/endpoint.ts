@@ -164,6 +164,17 @@ export class CoapEndpoint implements TransportSink {
     this.#driver.changed();
   }
 
+  /** Since when (ms of the clock) the last message of a request is unacknowledged; undefined when none is. */
+  unacknowledgedSince(id: number): number | undefined {
+    return this.#core.unacknowledgedSince(id);
+  }
+
+  /** Ends a request whose last message is unacknowledged, or has not left, with `no-ack`; any other goes on. */
+  giveUp(id: number): void {
+    this.#core.giveUp(id, this.#driver.clock.now());
+    this.#driver.changed();
+  }
+
   respond(id: number, spec: ResponseSpec): void {
     // Most handlers answer at once: within the same call the time is the same, and what became due is looked at at its end.
     if (this.#receivedAt !== undefined) {

@@ -10,7 +10,7 @@ import { checkNumbers } from './outgoing-body';
 import { OutgoingLane } from './outgoing-lane';
 import { dropExchange, type PeerState } from './peers';
 import { isUpload } from './queue';
-import { settleConfirmable } from './reliability';
+import { firstSentAt, settleConfirmable } from './reliability';
 import { largestBlock } from './request-message';
 import { newToken, tokenKey } from './tokens';
 import type { Failure, FailureReason, IncomingResponse, Message, Option, RequestSpec } from './types';
@@ -85,6 +85,18 @@ export class OutgoingRequests {
   cancel(id: number): void {
     const exchange = this.#byId.get(id);
     if (exchange) this.#fail(exchange, 'cancelled', 'cancelled by the caller');
+  }
+
+  /** Since when the message of a request that is under way is unacknowledged; undefined when none is. */
+  unacknowledgedSince(id: number): number | undefined {
+    const confirmable = this.#byId.get(id)?.confirmable;
+    return confirmable ? firstSentAt(confirmable) : undefined;
+  }
+
+  /** Ends a request that is unacknowledged, or has not left, as if it had been repeated often enough; any other goes on. */
+  giveUp(id: number): void {
+    const exchange = this.#byId.get(id);
+    if (exchange?.confirmable || exchange?.phase === 'queued') this.#fail(exchange, 'no-ack', 'not acknowledged while the device listened');
   }
 
   /** Drops a collection that a newer notification has overtaken; it has no outcome. */

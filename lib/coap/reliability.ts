@@ -62,6 +62,12 @@ export function sendConfirmable(
   return confirmable;
 }
 
+/** When it was sent first. */
+export function firstSentAt({ attempt, timeout, timer }: Confirmable): number {
+  // Each waiting time is twice the one before, and the last of them ends when the timer rings.
+  return (timer?.at ?? 0) - timeout * (2 - 0.5 ** attempt);
+}
+
 /** Stops retransmission, because of an answer, a Reset, or because nobody wants the answer any more. */
 export function settleConfirmable(context: CoapContext, confirmable: Confirmable): void {
   confirmable.timer = clearTimer(context, confirmable.timer);

@@ -142,6 +142,18 @@ export class OperationService {
     if (pending) this.#context.endpoint.cancel(pending.exchange);
   }
 
+  /** Since when the device has not acknowledged what it was sent; undefined when it has. */
+  unacknowledgedSince(id: number): number | undefined {
+    const pending = this.#pending.get(id);
+    return pending && this.#context.endpoint.unacknowledgedSince(pending.exchange);
+  }
+
+  /** Ends an operation that the device has not acknowledged with `TIMEOUT_NO_ACK`; any other goes on. */
+  giveUp(id: number): void {
+    const pending = this.#pending.get(id);
+    if (pending) this.#context.endpoint.giveUp(pending.exchange);
+  }
+
   /** Ends every operation with `CLOSED`. */
   close(): void {
     this.#abort(this.#pending.values(), (pending) => {

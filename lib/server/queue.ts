@@ -16,6 +16,10 @@ export interface CommandQueueOptions {
   /** `result` when it is there at once. */
   readonly start: (item: QueuedItem) => { id: number; result?: OperationResult };
   readonly cancel: (task: number) => void;
+  /** Since when (ms of the clock) a task is unacknowledged; undefined when it is not. */
+  readonly unacknowledgedSince: (task: number) => number | undefined;
+  /** Ends a task that is unacknowledged with `TIMEOUT_NO_ACK`. */
+  readonly giveUp: (task: number) => void;
   /** The one result of a command. */
   readonly onResult: (item: QueuedItem, result: OperationResult) => void;
   /** Whether commands are kept when the server closes; else they end with it. */
@@ -46,7 +50,17 @@ export class CommandQueue implements Core {
     this.#options = options;
     this.#context = options.context;
     this.#commands = new WaitingCommands(options.context);
-    this.#sleepers = new Sleepers(options.context, (endpoint) => this.#commands.of(endpoint).length);
+    this.#sleepers = new Sleepers(options.context, {
+      waiting: (endpoint) => this.#commands.of(endpoint).length,
+      unacknowledgedSince: (endpoint) => {
+        const item = this.#commands.sending(endpoint);
+        return item && options.unacknowledgedSince(item.task);
+      },
+      giveUp: (endpoint) => {
+        const item = this.#commands.sending(endpoint);
+        if (item) options.giveUp(item.task);
+      },
+    });
   }
 
   /** Commands that wait now. */

@@ -99,6 +99,8 @@ export class ServerCore {
       kept: keeper !== NO_KEEPER,
       start: ({ endpoint: device, operation, options: how, again }) => this.#tasks.start(device, operation, how, again),
       cancel: (id) => this.#tasks.cancel(id),
+      unacknowledgedSince: (id) => this.#tasks.unacknowledgedSince(id),
+      giveUp: (id) => this.#tasks.giveUp(id),
       onResult: (item, result) => this.#queueEnded(item, result),
     });
     this.#state = new ServerState(this.#context, this.#queue);

@@ -14,6 +14,16 @@ interface Sleeper {
   retry: Deadline<Sleeper> | undefined;
 }
 
+/** What it has to know of the commands for a device. */
+interface Commands {
+  /** How many wait. */
+  waiting(endpoint: string): number;
+  /** Since when (ms of the clock) the one on its way is unacknowledged; undefined when none is. */
+  unacknowledgedSince(endpoint: string): number | undefined;
+  /** The one on its way, which is unacknowledged, is not repeated any more. */
+  giveUp(endpoint: string): void;
+}
+
 /** Devices that fall asleep, or are tried again, in one turn. */
 const MAX_DUE = 200;
 
@@ -23,15 +33,14 @@ const MAX_DUE = 200;
  */
 export class Sleepers {
   readonly #context: ServerContext;
-  /** How many commands wait for a device. */
-  readonly #waiting: (endpoint: string) => number;
+  readonly #commands: Commands;
   readonly #sleepers = new Map<string, Sleeper>();
   readonly #windows = new Deadlines<Sleeper>();
   readonly #retries = new Deadlines<Sleeper>();
 
-  constructor(context: ServerContext, waiting: (endpoint: string) => number) {
+  constructor(context: ServerContext, commands: Commands) {
     this.#context = context;
-    this.#waiting = waiting;
+    this.#commands = commands;
   }
 
   /** Whether the device listens; undefined for one that always does. */
@@ -61,7 +70,7 @@ export class Sleepers {
     this.#listenUntil(sleeper, clock.now() + awakeWindow(registration, devices.get(endpoint), queue));
     if (sleeper.awake) return;
     sleeper.awake = true;
-    emit({ kind: 'awake', at: clock.wall(), registration, waiting: this.#waiting(endpoint) });
+    emit({ kind: 'awake', at: clock.wall(), registration, waiting: this.#commands.waiting(endpoint) });
   }
 
   /** A registration is there again after a restart: its device is awake for as long as after its last Register or Update. */
@@ -81,7 +90,7 @@ export class Sleepers {
     const { clock, emit } = this.#context;
     const { endpoint } = registration;
     const sleeper = this.#sleepers.get(endpoint);
-    const waiting = this.#waiting(endpoint);
+    const waiting = this.#commands.waiting(endpoint);
     const cycle = this.#cycle(endpoint);
     if (cycle !== undefined && waiting > 0) this.retryIn(endpoint, cycle);
     if (!sleeper?.awake) return;
@@ -119,7 +128,7 @@ export class Sleepers {
       sleeper.window = undefined;
       const entry = this.#context.registrations.byEndpoint(sleeper.endpoint);
       if (sleeper.awakeUntil > now) sleeper.window = this.#windows.add(sleeper.awakeUntil, sleeper);
-      else if (entry) this.slept(entry.registration);
+      else if (entry) this.#windowOver(sleeper, entry.registration, now);
       else this.left(sleeper.endpoint);
     }
     for (let count = 0; count < MAX_DUE; count++) {
@@ -129,6 +138,21 @@ export class Sleepers {
       this.#tidy(sleeper);
       due(sleeper.endpoint);
     }
+  }
+
+  /** Nothing was heard for the awake window; what the device was sent in it wakes it for as long again, if it heard that. */
+  #windowOver(sleeper: Sleeper, registration: Registration, now: number): void {
+    const { endpoint } = registration;
+    const { devices, queue } = this.#context;
+    const since = this.#commands.unacknowledgedSince(endpoint);
+    const until = since === undefined ? now : since + awakeWindow(registration, devices.get(endpoint), queue);
+    if (until > now) {
+      this.#listenUntil(sleeper, until);
+      return;
+    }
+    // With eDRX the network keeps for the device what it is sent.
+    if (since !== undefined && this.#cycle(endpoint) === undefined) this.#commands.giveUp(endpoint);
+    this.slept(registration);
   }
 
   #listenUntil(sleeper: Sleeper, until: number): void {

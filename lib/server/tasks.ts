@@ -71,6 +71,21 @@ export class Tasks {
     for (const step of task.steps) this.operations.cancel(step);
   }
 
+  /** Since when the device has not acknowledged what it was sent; undefined when it has. */
+  unacknowledgedSince(id: number): number | undefined {
+    for (const step of this.#tasks.get(id)?.steps ?? [id]) {
+      const since = this.operations.unacknowledgedSince(step);
+      if (since !== undefined) return since;
+    }
+    return undefined;
+  }
+
+  /** Ends an operation that the device has not acknowledged with `TIMEOUT_NO_ACK`; any other goes on. */
+  giveUp(id: number): void {
+    // The latest first, or each that ends would let the next one leave.
+    for (const step of [...(this.#tasks.get(id)?.steps ?? [id])].reverse()) this.operations.giveUp(step);
+  }
+
   #step(task: Task, endpoint: string, operation: StartedOperation, options: OperationOptions): Promise<OperationResult> {
     if (task.cancelled) return Promise.resolve(failure('CANCELLED', `${operation.kind}: it was called back.`));
     return new Promise((resolve) => {
