@@ -126,6 +126,8 @@ async function perform(
     if (!server) return failed('CLOSED', RED._('lwm2m-rpc.errors.noServer'));
     const value = writesValue(settings.operation) ? await evaluate(RED, node, settings, msg) : undefined;
     const command = commandOf(settings, msg.payload, value);
+    // Right after a start it still reads what it kept, and knows no device before it is open.
+    if (server.state.kind === 'starting') await server.live?.ready.catch(() => undefined);
     if (!server.live) {
       return failed('CLOSED', server.state.kind === 'failed' ? server.state.text : RED._('lwm2m-rpc.errors.notOpen'));
     }

@@ -127,4 +127,22 @@ describe('lwm2m-rpc with waiting commands', () => {
     assert.deepEqual((await out.first()).payload, { result: 'EXPIRED', error: 'too late' });
     assert.match(((await caught.first())['error'] as { message: string }).message, /too late/);
   });
+
+  it('waits with commands while the server opens, for it knows no device before, and keeps their order', async () => {
+    const server = new FakeServer();
+    let open: () => void = () => undefined;
+    const opening = new Promise<void>((resolve) => (open = resolve));
+    await load([fakeServerNode(server, { kind: 'starting' }, opening), rpcNode], flow);
+    const out = new Inbox('out');
+    for (const resource of [9, 10]) getNode('rpc').receive({ payload: `Read {"id":"/3/0/${resource}"}`, endpoint: 'meter-1' });
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    assert.equal(server.performed.length, 0);
+    server.devices = [registration('meter-1')];
+    open();
+    assert.deepEqual((await out.first()).payload, { result: 'CONTENT', value: 85 });
+    assert.deepEqual(
+      server.performed.map(({ operation }) => 'path' in operation && operation.path.ids[2]),
+      [9, 10],
+    );
+  });
 });

@@ -188,15 +188,25 @@ export class FakeServer implements Lwm2mServer {
   }
 }
 
-/** An `lwm2m-server` node around a fake; it stands in for the real node in flows that test the others. */
-export function fakeServerNode(fake: FakeServer, state: ServerState = { kind: 'listening', port: 5683 }): Initializer {
+/** An `lwm2m-server` node around a fake, in place of the real node in flows that test the others; `opening`: it opens until then. */
+export function fakeServerNode(
+  fake: FakeServer,
+  state: ServerState = { kind: 'listening', port: 5683 },
+  opening?: Promise<void>,
+): Initializer {
   return (RED) => {
     function FakeServerNode(this: Node, def: NodeDef): void {
       RED.nodes.createNode(this, def);
       const node = this as { -readonly [K in keyof ServerNode]: ServerNode[K] };
       const ends = new Map<string, () => void>();
-      const live: LiveServer = { server: fake, adopted: false, displaced: [], ready: Promise.resolve(), release: () => Promise.resolve() };
-      node.live = state.kind === 'listening' ? live : undefined;
+      const live: LiveServer = {
+        server: fake,
+        adopted: false,
+        displaced: [],
+        ready: opening ?? Promise.resolve(),
+        release: () => Promise.resolve(),
+      };
+      node.live = opening || state.kind === 'listening' ? live : undefined;
       node.state = state;
       node.users = {};
       node.register = (user: Node, listener: ServerUser) => {
