@@ -16,8 +16,8 @@ export class UdpRecorder {
   readonly #server: Socket;
   readonly #serverPort: number;
   #devicePort = 0;
-  /** False: the device's radio is off. What the server sends is kept in `unheard` and goes no further. */
-  radio = true;
+  /** How many datagrams of the server the device still hears; what comes after that is kept in `unheard` and goes no further. */
+  hears = Infinity;
   readonly unheard: Passed[] = [];
 
   private constructor(device: Socket, server: Socket, serverPort: number) {
@@ -55,7 +55,8 @@ export class UdpRecorder {
 
   #pass(direction: 'up' | 'down', data: Buffer): void {
     const passed = { direction, data, at: performance.now() };
-    if (direction === 'down' && !this.radio) {
+    if (direction === 'down' && this.hears-- <= 0) {
+      this.hears = 0;
       this.unheard.push(passed);
       return;
     }
