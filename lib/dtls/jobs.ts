@@ -8,7 +8,7 @@ const READY = 8;
 const MAX_WAITING = 1_000;
 
 export interface Jobs {
-  /** `done` is called once, later. */
+  /** `done` is called once: at once for a key that the store has at hand, else later. */
   run(job: DtlsJob, done: (result: DtlsJobResult) => void): void;
 }
 
@@ -53,22 +53,28 @@ export function createJobs(options: { keys: KeyStore; onError: (error: unknown) 
     setImmediate(turn);
   }
 
-  async function lookUp(identity: Buffer): Promise<DtlsJobResult> {
-    try {
-      const key = await keys.psk(identity);
-      return { kind: 'psk', key };
-    } catch (error) {
+  function lookUp(identity: Buffer, done: (result: DtlsJobResult) => void): void {
+    const none = (error: unknown): void => {
       // Towards the peer a store that fails is one that does not know it.
       onError(error);
-      return { kind: 'psk', key: undefined };
+      done({ kind: 'psk', key: undefined });
+    };
+    let found: ReturnType<KeyStore['psk']>;
+    try {
+      found = keys.psk(identity);
+    } catch (error) {
+      none(error);
+      return;
     }
+    if (found instanceof Promise) found.then((key) => done({ kind: 'psk', key }), none);
+    else done({ kind: 'psk', key: found });
   }
 
   return {
     run(job, done) {
       switch (job.kind) {
         case 'psk':
-          void lookUp(job.identity).then(done);
+          lookUp(job.identity, done);
           break;
         case 'generate': {
           const ready = pool.get(job.group)?.shift();

@@ -1,14 +1,21 @@
 import { CoapEndpoint } from '../../lib/coap/endpoint';
 import type { CoapParams } from '../../lib/coap/params';
-import { DeviceTable } from '../../lib/credentials/device-table';
+import { checkDevices } from '../../lib/credentials/entries';
 import type { DeviceEntry, UnknownDevices } from '../../lib/credentials/types';
+import { DtlsTransport } from '../../lib/dtls/transport';
+import type { DtlsReport } from '../../lib/dtls/types';
 import { omaModel } from '../../lib/model/oma';
 import type { QueueSettings } from '../../lib/server/presence';
 import { ServerCore } from '../../lib/server/server';
 import { RECORD_KINDS, type Changing, type StateKeeper } from '../../lib/server/keeper';
 import type { Registration, ServerEvent } from '../../lib/server/types';
 import { Driver } from '../../lib/transport/driver';
+import { pskName } from '../../lib/transport/identity';
+import type { Peer, TransportSink } from '../../lib/transport/types';
+import { openLink, type Link } from './link';
 import { createRandom } from './random';
+import { COAPS, deviceTable, entryOf, pskIdentityOf } from './scheme';
+import { SUITES } from './secure-side';
 import { VirtualClock } from './virtual-clock';
 import { VirtualNetwork, type Address, type Conditions, type VirtualTransport } from './virtual-network';
 
@@ -37,6 +44,10 @@ export interface Ground {
   readonly endpoint: CoapEndpoint;
   readonly server: ServerCore;
   readonly at: Address;
+  /** A device's way to the server, over what the tests run over; `name` is what it proves to be before it registers. */
+  link(at: Address, receive: (message: Buffer) => void, name?: string): Link;
+  /** Calls `tap` for every message of the server's CoAP, before it goes anywhere. */
+  tapSent(tap: (message: Uint8Array) => void): void;
   /** All events so far; a test may empty it. */
   readonly events: ServerEvent[];
   /** What the server reported as its own fault. Empty, or the test fails. */
@@ -73,10 +84,59 @@ export function createGround(options: GroundOptions = {}): Ground {
     touch: (key) => void touched.add(key),
     note: (changed) => void noted.add(changed),
   };
+  const devices = deviceTable({
+    unknownDevices: options.unknownDevices ?? 'accept-without-security',
+    ...(options.devices && { devices: options.devices }),
+  });
+  const secureRandom = createRandom((options.seed ?? 1) + 2);
+  const taps: ((message: Uint8Array) => void)[] = [];
+  /** What follows from reports comes after the datagram that brought them about. */
+  const reports: DtlsReport[] = [];
   let live = boot();
-  const transport = network.transport(SERVER_ADDRESS, () => live.endpoint);
+  const transport = network.transport(SERVER_ADDRESS, () => live.sink);
 
-  function boot(): { endpoint: CoapEndpoint; server: ServerCore } {
+  /** DTLS under an endpoint. */
+  function secured(endpoint: CoapEndpoint, driver: Driver): DtlsTransport {
+    const dtls = new DtlsTransport({
+      driver,
+      sink: endpoint,
+      keys: { psk: (identity) => devices.key(pskName(identity)) },
+      suites: SUITES,
+      // Tests make more sessions at one moment than one address may.
+      limits: { sourceRate: 0, totalRate: 0 },
+      random: { bytes: (count) => secureRandom.bytes(count), float: () => secureRandom.next() },
+      onReport: (report) => reports.push(report),
+      onError,
+    });
+    const send = dtls.send.bind(dtls);
+    dtls.send = (data, peer) => {
+      for (const tap of taps) tap(data);
+      send(data, peer);
+    };
+    return dtls;
+  }
+
+  function afterReports(): void {
+    if (network.isInstant) return;
+    for (const report of reports.splice(0)) {
+      if (report.kind === 'established') live.server.sessionOpened(report.peer);
+      else if (report.kind === 'moved') live.server.sessionMoved(report.peer);
+    }
+  }
+
+  /** Whether a device of this name can have a session. Whom the server would let in without security has an entry from here on. */
+  function admits(name: string): boolean {
+    if (devices.get(name) === undefined && devices.unknownDevices === 'accept-without-security') {
+      try {
+        for (const device of checkDevices([entryOf({ endpoint: name, mode: 'none' })])) devices.put('runtime', device);
+      } catch {
+        return false;
+      }
+    }
+    return devices.key(pskIdentityOf(name)) !== undefined;
+  }
+
+  function boot(): { endpoint: CoapEndpoint; server: ServerCore; sink: TransportSink; dtls: DtlsTransport | undefined } {
     const driver = new Driver({ clock: clock.createAlarmOwner(), onError });
     const endpoint = new CoapEndpoint({
       driver,
@@ -89,10 +149,7 @@ export function createGround(options: GroundOptions = {}): Ground {
       endpoint,
       driver,
       model: omaModel(),
-      devices: new DeviceTable({
-        unknownDevices: options.unknownDevices ?? 'accept-without-security',
-        ...(options.devices && { devices: options.devices }),
-      }),
+      devices,
       timeout: options.timeout ?? 120_000,
       ...(options.keeps !== false && { keeper }),
       ...(options.maxOperations !== undefined && { maxOperations: options.maxOperations }),
@@ -102,7 +159,15 @@ export function createGround(options: GroundOptions = {}): Ground {
       onError,
     });
     server.subscribe((event) => events.push(event));
-    return { endpoint, server };
+    const dtls = COAPS ? secured(endpoint, driver) : undefined;
+    const sink = dtls && {
+      receive: (data: Buffer, route: Peer) => {
+        dtls.receive(data, route);
+        afterReports();
+      },
+      gone: (route: Peer, reason: string) => dtls.gone(route, reason),
+    };
+    return { endpoint, server, sink: sink ?? endpoint, dtls };
   }
 
   function kept(): Map<string, unknown> {
@@ -131,21 +196,32 @@ export function createGround(options: GroundOptions = {}): Ground {
       return live.server;
     },
     at: SERVER_ADDRESS,
+    link: (at, receive, name = 'dev') => {
+      const random = secureRandom.fork();
+      return openLink({ network, clock, at, server: SERVER_ADDRESS, random, name, receive, admits, connected: afterReports });
+    },
+    tapSent: (tap) => {
+      if (COAPS) taps.push(tap);
+      else network.tap(({ direction, data }) => direction === 'down' && tap(data));
+    },
     events,
     errors,
     kept,
     restart({ off = 0, records = new Map(kept()) } = {}) {
       live.server.close();
       live.endpoint.close();
+      const sessions = live.dtls?.stop() ?? [];
       touched.clear();
       noted.clear();
       clock.advance(off);
       live = boot();
+      const peers = live.dtls?.restore(sessions, (address, port) => transport.peerFor(address, port)) ?? [];
+      const route = ({ address, port, identity }: Registration): Peer =>
+        peers.find((peer) => peer.identity.name === identity.name) ?? transport.peerFor(address, port);
       const lost: string[] = [];
       for (const kind of RECORD_KINDS) {
         for (const [key, value] of records) {
           if (!key.startsWith(`${kind}/`)) continue;
-          const route = ({ address, port }: Registration) => transport.peerFor(address, port);
           if (!live.server.restore(key, value, route)) lost.push(key);
         }
       }
@@ -154,6 +230,7 @@ export function createGround(options: GroundOptions = {}): Ground {
     close: () => {
       live.server.close();
       live.endpoint.close();
+      live.dtls?.close();
       transport.close();
     },
   };

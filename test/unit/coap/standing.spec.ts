@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as coap from '../../support/coap-message';
+import { plainOnly } from '../../support/scheme';
 import { closeAll, createWorld, ScriptedPeer } from '../server/fixture';
 
 const LIMITED = { params: { sourceRate: 0.001, sourceBurst: 3 } };
@@ -12,10 +13,12 @@ function answered(peer: ScriptedPeer, count: number): number {
   return peer.inbox.splice(0).length;
 }
 
+const unproven = plainOnly('over DTLS a cookie has proven the address, and the key the device, before anything is said');
+
 describe('the standing of devices', () => {
   afterEach(closeAll);
 
-  it('[COAP-138] a registered device has no limit, until it de-registers', () => {
+  unproven('[COAP-138] a registered device has no limit, until it de-registers', () => {
     const peer = new ScriptedPeer(createWorld(LIMITED));
     const id = peer.register();
     assert.equal(answered(peer, 20), 20);
@@ -30,7 +33,7 @@ describe('the standing of devices', () => {
     assert.equal(answered(peer, 20), 20);
   });
 
-  it('[COAP-042] Register alone proves nothing, for the address may be forged; an Update does', () => {
+  unproven('[COAP-042] Register alone proves nothing, for the address may be forged; an Update does', () => {
     const peer = new ScriptedPeer(createWorld());
     const id = peer.register();
     const wrong = { path: `/rd/${id}`, query: ['lt=x'] };

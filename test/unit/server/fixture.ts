@@ -3,7 +3,8 @@ import type { Operation, OperationOptions, OperationResult, ServerEvent } from '
 import type { DataNode, ResourceType, Value } from '../../../lib/lwm2m/types';
 import * as coap from '../../support/coap-message';
 import { createGround, type Ground, type GroundOptions } from '../../support/ground';
-import type { Address, VirtualHost } from '../../support/virtual-network';
+import type { Link } from '../../support/link';
+import type { Address } from '../../support/virtual-network';
 
 export const DEVICE: Address = { address: '192.0.2.10', port: 40_001 };
 export const ELSEWHERE: Address = { address: '192.0.2.77', port: 50_002 };
@@ -51,14 +52,15 @@ const bytes = (data: string | Buffer | undefined): Buffer =>
 /** A device whose every message the test writes, and whose every received message the test takes. */
 export class ScriptedPeer {
   readonly inbox: coap.CoapMessage[] = [];
-  readonly host: VirtualHost;
+  readonly host: Link;
   readonly #ground: Ground;
   #mid: number;
 
-  constructor(ground: Ground, at: Address = DEVICE, firstMid = 0x1000) {
+  /** `name` is what it proves to be before it registers. */
+  constructor(ground: Ground, at: Address = DEVICE, firstMid = 0x1000, name = 'dev') {
     this.#ground = ground;
     this.#mid = firstMid;
-    this.host = ground.network.host(at, (data) => this.inbox.push(coap.decodeMessage(data)));
+    this.host = ground.link(at, (data) => this.inbox.push(coap.decodeMessage(data)), name);
   }
 
   /** Long enough for a message there and its answer back. */
@@ -233,9 +235,7 @@ export function story(events: readonly ServerEvent[]): string[] {
 /** Keeps what leaves the server and what it reports in one list, in the order it happens. */
 export function recordOrder(ground: Ground): string[] {
   const order: string[] = [];
-  ground.network.tap(({ direction, data }) => {
-    if (direction === 'down') order.push(`sent ${coap.codeText(coap.decodeMessage(data).code)}`);
-  });
+  ground.tapSent((data) => order.push(`sent ${coap.codeText(coap.decodeMessage(Buffer.from(data)).code)}`));
   ground.server.subscribe((event) => order.push(event.kind));
   return order;
 }

@@ -320,8 +320,9 @@ describe('load', () => {
     const id = peer.register();
     ground.events.length = 0;
     overloaded = true;
+    const other = new ScriptedPeer(ground, ELSEWHERE);
     const refusals = [
-      peer.ask({ query: ['ep=other', 'lt=60'], contentFormat: 40, payload: '</3/0>' }),
+      other.ask({ query: ['ep=other', 'lt=60'], contentFormat: 40, payload: '</3/0>' }),
       peer.ask({ path: '/dp', contentFormat: 110, payload: '[{"n":"/3303/0/5700","v":22.5}]' }),
     ];
     for (const answer of refusals) {
@@ -332,7 +333,7 @@ describe('load', () => {
     assert.equal(peer.code({ path: `/rd/${id}` }), '2.04');
     assert.deepEqual(story(ground.events), ['updated dev']);
     overloaded = false;
-    assert.equal(peer.code({ query: ['ep=other', 'lt=60'], contentFormat: 40, payload: '</3/0>' }), '2.01');
+    assert.equal(other.code({ query: ['ep=other', 'lt=60'], contentFormat: 40, payload: '</3/0>' }), '2.01');
   });
 
   it('[SRV-206] refuses a command with BUSY when as many are under way as the setting says', async () => {

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { isDtls } from '../../../lib/dtls/transport';
+import * as coap from '../../support/coap-message';
+import { COAPS, identityOf } from '../../support/scheme';
+import { closeAll, createWorld, DEVICE, ELSEWHERE, perform, read, ScriptedPeer } from '../server/fixture';
+
+const WITH_CONNECTION_ID = 25;
+
+/** What goes over the network of these tests from here on. */
+function wire(ground: ReturnType<typeof createWorld>): Buffer[] {
+  const datagrams: Buffer[] = [];
+  ground.network.tap(({ data }) => datagrams.push(data));
+  return datagrams;
+}
+
+describe(`what the tests run over: ${COAPS ? 'coaps' : 'coap'}`, () => {
+  afterEach(closeAll);
+
+  it('is that and nothing else on the wire', async () => {
+    const ground = createWorld();
+    const datagrams = wire(ground);
+    const peer = new ScriptedPeer(ground);
+    peer.register();
+    await perform(ground, peer, { operation: read(3, 0, 9), answer: { payload: '1' } });
+    assert.equal(datagrams.length, 4);
+    for (const datagram of datagrams) {
+      assert.equal(isDtls(datagram), COAPS);
+      if (COAPS) assert.equal(datagram[0], WITH_CONNECTION_ID);
+      else coap.decodeMessage(datagram);
+    }
+  });
+
+  it('proves who a device is, from any address', () => {
+    const ground = createWorld();
+    const peer = new ScriptedPeer(ground, DEVICE);
+    const id = peer.register({ endpoint: 'one' });
+    peer.host.move(ELSEWHERE);
+    assert.equal(peer.code({ path: `/rd/${id}` }), '2.04');
+    const { identity, port } = ground.server.registration('one') ?? {};
+    assert.deepEqual([identity, port], [identityOf('one'), ELSEWHERE.port]);
+  });
+
+  it('keeps sessions over a restart, without a handshake', () => {
+    const ground = createWorld();
+    const peer = new ScriptedPeer(ground);
+    const id = peer.register();
+    ground.restart({ off: 5_000 });
+    const datagrams = wire(ground);
+    assert.equal(peer.code({ path: `/rd/${id}` }), '2.04');
+    assert.equal(datagrams.length, 2);
+  });
+
+  it('lets somebody else act for a device only where nothing is proven', () => {
+    const ground = createWorld();
+    const id = new ScriptedPeer(ground).register();
+    const stranger = new ScriptedPeer(ground, ELSEWHERE, 0x1000, 'stranger');
+    assert.equal(stranger.code({ path: `/rd/${id}` }), COAPS ? '4.00' : '2.04');
+  });
+});
