@@ -158,6 +158,10 @@ export function singleNode(nodes: readonly DataNode[], context: CodecContext, fo
   checkTarget(node, context, format);
   refuseTime(node, format);
   if (node.path.length < 3 || node.value === null) throw new EncodeError('this format holds the value of a resource', place);
+  // It has no names: what lies below the request path would be taken for the whole of it.
+  if (node.path.length !== context.path.length) {
+    throw new EncodeError(`this format holds one value and cannot say that it belongs to ${formatPath(node.path)}`, place);
+  }
   return node;
 }
 

@@ -31,6 +31,21 @@ describe('codecs by content format', () => {
     assert.deepEqual(decodePayload(undefined, utf8('7'), at([100, 0, 1])), [node([100, 0, 1], 'integer', 7)]);
   });
 
+  for (const [format, type, value] of [
+    [0, 'string', 'x'],
+    [42, 'opaque', bytes('00')],
+    [60, 'integer', 7],
+  ] as const) {
+    it(`[LANG-106] writes in format ${format} only the value of the path itself`, () => {
+      const codec = codecFor(format)!;
+      assert.ok(codec.encode([node([100, 0, 15], type, value)], at([100, 0, 15])).length > 0);
+      assert.ok(codec.encode([node([100, 0, 15, 3], type, value)], at([100, 0, 15, 3])).length > 0);
+      const below = /cannot say that it belongs to \/100\/0\/15/;
+      for (const path of [[100, 0], [100]]) assert.throws(() => codec.encode([node([100, 0, 15], type, value)], at(path)), below);
+      assert.throws(() => codec.encode([node([100, 0, 15, 3], type, value)], at([100, 0, 15])), below);
+    });
+  }
+
   it('[LANG-081] refuses a format it does not have', () => {
     assert.throws(
       () => decodePayload(50, utf8('7'), at([100, 0, 1])),
