@@ -71,8 +71,9 @@ export function formatExecuteArgs(value: unknown): string {
     parseExecuteArgs(text);
     return text;
   }
-  if (typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) {
-    throw new ExecuteArgsError(`Execute arguments must be text or an object, not ${Array.isArray(value) ? 'an array' : typeof value}.`);
+  // A Date, a Map and the like have no members, and would be no arguments at all.
+  if (typeof value !== 'object' || Object.prototype.toString.call(value) !== '[object Object]') {
+    throw new ExecuteArgsError(`Execute arguments must be text or an object, not ${describe(value)}.`);
   }
   const text = Object.entries(value)
     .map(([key, entry]) => formatArg(key, entry))
@@ -81,10 +82,15 @@ export function formatExecuteArgs(value: unknown): string {
   return text;
 }
 
+function describe(value: unknown): string {
+  if (typeof value !== 'object') return typeof value;
+  return Array.isArray(value) ? 'an array' : ArrayBuffer.isView(value) ? 'bytes' : 'an object of a class';
+}
+
 function formatArg(key: string, value: unknown): string {
   if (!/^\d$/.test(key)) throw new ExecuteArgsError(`${JSON.stringify(key)} is no argument number, they are 0 to 9.`);
   if (value === null || value === undefined) return key;
-  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
+  if ((typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') || Number.isNaN(value)) {
     throw new ExecuteArgsError(`The value of argument ${key} must be text, a number or true/false.`);
   }
   checkValue(Number(key), String(value));

@@ -79,6 +79,16 @@ export function warnAccess(operation: Operation, registration: Registration, mod
   warnings.push(`${formatPath(ids)} (${known.name}) is not readable by its definition; the device decides.`);
 }
 
+/** A single resource has no instances; the device decides, its model may be newer. */
+export function warnDepth(targets: readonly { readonly path: Path }[], registration: Registration, model: Model, warnings: string[]): void {
+  for (const { path } of targets) {
+    const [objectId = 0, , resourceId = 0, instanceId] = path.ids;
+    const known = instanceId === undefined ? undefined : model.resource(objectId, resourceId, registration.versions.get(objectId));
+    if (known === undefined || known.multiple) continue;
+    warnings.push(`${formatPath(path.ids)} (${known.name}): a single resource by its definition, without instances; the device decides.`);
+  }
+}
+
 const VALUES: readonly Operation['kind'][] = [
   'Read',
   'ReadComposite',

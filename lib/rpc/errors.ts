@@ -31,6 +31,8 @@ export function show(value: unknown): string {
   if (Buffer.isBuffer(value)) return `a Buffer of ${value.length} bytes`;
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
   if (isDate(value)) return 'a Date';
+  if (types.isMap(value)) return 'a Map';
+  if (types.isSet(value)) return 'a Set';
   return 'an object';
 }
 

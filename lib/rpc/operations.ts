@@ -1,14 +1,14 @@
 import type { Model } from '../model/types';
 import type { Attributes, Operation, OperationOptions, Registration } from '../server/types';
 import type { Command, KeyTable } from './types';
-import { checkAttributes } from '../lwm2m/attributes';
-import { formatExecuteArgs } from '../lwm2m/execute-args';
+import { AttributeError, checkAttributes } from '../lwm2m/attributes';
+import { ExecuteArgsError, formatExecuteArgs } from '../lwm2m/execute-args';
 import { formatPath } from '../lwm2m/path';
 import { announcesComposite } from '../server/composite-requests';
 import type { CommandRow } from './commands';
 import { COMMON_PARAMS, findCommand } from './commands';
-import { checkCreate, checkDelete, checkExecute, checkUpdate, warnAccess, warnUnknown } from './checks';
-import { badRequest, isRecord, show } from './errors';
+import { checkCreate, checkDelete, checkExecute, checkUpdate, warnAccess, warnDepth, warnUnknown } from './checks';
+import { CommandError, badRequest, isRecord, show } from './errors';
 import type { Target } from './targets';
 import { blank, checkObject, param, targetsOf } from './targets';
 import { valuesIn } from './values-in';
@@ -62,6 +62,15 @@ interface Build {
  * model. Throws `CommandError` BAD_REQUEST or METHOD_NOT_ALLOWED. Its paths have no version: the device's own is meant.
  */
 export function toOperation(command: Command, registration: Registration, model: Model, settings: CommandSettings = {}): ReadyOperation {
+  try {
+    return readOperation(command, registration, model, settings);
+  } catch (error) {
+    // A getter or a proxy in a flow's object may throw anything.
+    throw error instanceof CommandError ? error : badRequest(`The parameters of ${command.method} cannot be read.`);
+  }
+}
+
+function readOperation(command: Command, registration: Registration, model: Model, settings: CommandSettings): ReadyOperation {
   const row = findCommand(command.method);
   const warnings: string[] = [];
   const named = targetsOf(command, row, settings.keys ?? {}, warnings);
@@ -79,6 +88,7 @@ export function toOperation(command: Command, registration: Registration, model:
   const [first] = targets;
   const operation = first && !composite ? single(first, build) : several(targets, build);
   warnAccess(operation, registration, model, warnings);
+  warnDepth(targets, registration, model, warnings);
   warnUnknown(operation, registration, model, warnings);
   return { operation, options, targets, warnings };
 }
@@ -119,6 +129,9 @@ function single({ path }: Target, build: Build): Operation {
     }
     case 'Create': {
       const value = param(command, 'value') ?? param(command, 'nodes');
+      if (!blank(param(command, 'value')) && !blank(param(command, 'nodes'))) {
+        warnings.push('Both "value" and "nodes" are given: the "value" counts.');
+      }
       const instance = path.ids.length === 2 ? path.ids : [...path.ids, 0];
       const filled = !blank(value) && !(isRecord(value) && Object.keys(value).length === 0);
       const written = filled
@@ -214,7 +227,7 @@ function attributesOf(
     warnings.push(...odd);
     return attributes;
   } catch (error) {
-    throw badRequest(error instanceof Error ? error.message : 'The attributes cannot be read.');
+    throw error instanceof AttributeError ? badRequest(error.message) : error;
   }
 }
 
@@ -234,7 +247,7 @@ function argumentsOf(value: unknown): string {
   try {
     return formatExecuteArgs(value);
   } catch (error) {
-    throw badRequest(error instanceof Error ? error.message : 'The arguments of Execute cannot be read.');
+    throw error instanceof ExecuteArgsError ? badRequest(error.message) : error;
   }
 }
 

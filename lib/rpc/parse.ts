@@ -80,6 +80,8 @@ function ownParams(method: string, given: Readonly<Record<string, unknown>>): Re
 
 function exampleOf(method: string, given = ''): string {
   // Someone who wrote the bare path gets the very command back.
-  const path = /^["']?(\/?\d[\d/_.]{0,39})["']?$/.exec(given)?.[1];
-  return `Right is: ${path === undefined ? findCommand(method).example : `${method} {"id":${JSON.stringify(path)}}`}`;
+  const { example, target, params } = findCommand(method);
+  const needsMore = target !== 'path' || params.some(({ name, required }) => required && name !== 'id' && name !== 'key');
+  const path = needsMore ? undefined : /^["']?(\/?\d[\d/_.]{0,39})["']?$/.exec(given)?.[1];
+  return `Right is: ${path === undefined ? example : `${method} {"id":${JSON.stringify(path)}}`}`;
 }

@@ -68,11 +68,12 @@ function several(command: Command, row: CommandRow, keys: KeyTable, warnings: st
   const list = byName ? given : ids;
   if (blank(list)) throw badRequest(`${row.method} needs "ids", a list of paths, or "keys". Right is: ${row.example}`);
   const name = byName ? 'keys' : 'ids';
-  const items: readonly unknown[] = typeof list === 'string' ? [list] : Array.isArray(list) ? list : [];
   if (typeof list !== 'string' && !Array.isArray(list)) {
     throw badRequest(`The "${name}" of ${row.method} must be a list, not ${show(list)}. Right is: ${row.example}`);
   }
-  checkCount(items.length, row, name);
+  checkCount(typeof list === 'string' ? 1 : list.length, row, name);
+  // `map` would leave holes as they are; `Array.from` does not.
+  const items: readonly unknown[] = typeof list === 'string' ? [list] : Array.from(list);
   const targets = items.map((item) => {
     if (byName) return byKey(item, row, keys);
     if (typeof item !== 'string')
@@ -86,8 +87,8 @@ function several(command: Command, row: CommandRow, keys: KeyTable, warnings: st
 function nodes(command: Command, row: CommandRow, keys: KeyTable): Target[] {
   const given = param(command, 'nodes');
   if (!isRecord(given)) {
-    const what = given === undefined || given === null ? 'needs "nodes"' : `has ${show(given)} as "nodes", which must be`;
-    throw badRequest(`${row.method} ${what}, an object of values by path or key. Right is: ${row.example}`);
+    const what = given === undefined || given === null ? 'needs "nodes",' : `has ${show(given)} as "nodes", which must be`;
+    throw badRequest(`${row.method} ${what} an object of values by path or key. Right is: ${row.example}`);
   }
   const entries = Object.entries(given);
   checkCount(entries.length, row, 'nodes');

@@ -230,6 +230,12 @@ describe('commands to operations', () => {
       refused({ method: 'Execute', params: { id: '/3/0/4', value } }, /[Ee]xecute arguments/);
   });
 
+  it('[RPC-007] takes the value of a Create before its nodes, and warns', () => {
+    const { operation, warnings } = ready({ method: 'Create', params: { id: '/19', value: { 0: '00' }, nodes: { 0: '01' } } });
+    assert.deepEqual('nodes' in operation && operation.nodes.map(({ value }) => value), [Uint8Array.of(0)]);
+    assert.deepEqual(warnings, ['Both "value" and "nodes" are given: the "value" counts.']);
+  });
+
   it('[RPC-022] does what the definition does not allow and warns', () => {
     const single = (command: string): string => {
       const { warnings } = ready(command);
@@ -243,6 +249,12 @@ describe('commands to operations', () => {
     assert.match(single('WriteReplace {"id":"/3/0/0","value":"x"}'), /\/3\/0\/0 \(Manufacturer\) is read-only/);
     assert.match(single('WriteReplace {"id":"/3/0/4","value":"x"}'), /executable/);
     assert.match(single('WriteReplace {"id":"/3/0/6","value":[1,2]}'), /\/3\/0\/6 \(Available Power Sources\) is read-only/);
+    assert.match(
+      single('Read {"id":"/3/0/9/0"}'),
+      /\/3\/0\/9\/0 \(Battery Level\): a single resource by its definition, without instances/,
+    );
+    assert.match(single('WriteReplace {"id":"/3/0/14/1","value":"x"}'), /a single resource by its definition/);
+    assert.deepEqual(ready('Read {"id":"/3/0/6/0"}').warnings, []);
   });
 
   it('[RPC-004] never throws anything but a CommandError', () => {

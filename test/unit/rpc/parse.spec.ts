@@ -113,7 +113,7 @@ describe('reading commands', () => {
     [Buffer.from('Read {"id":"/3/0/9"}'), /not a Buffer of 20 bytes/],
     [new Uint8Array(3), /not 3 bytes/],
     [new Date(0), /not a Date/],
-    [new Map([['method', 'Read']]), /not an object/],
+    [new Map([['method', 'Read']]), /not a Map/],
   ] as readonly (readonly [unknown, ...RegExp[]])[]) {
     const title = typeof input === 'string' ? JSON.stringify(input.slice(0, 40)) : typeof input === 'object' ? 'an object' : typeof input;
     it(`[RPC-004] [RPC-006] refuses ${title}: ${texts.map(String).join(' ')}`, () => refused(input, 'BAD_REQUEST', ...texts));

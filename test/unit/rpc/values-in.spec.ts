@@ -226,7 +226,7 @@ describe('values of a flow towards the device', () => {
     ['a bad value within', [30000, 0, 11], { 0: 1, 7: 'x' }, /\/30000\/0\/11\/7 \(Many integer, integer\) got "x"/],
     ['a hole', [30000, 0, 11], [1, , 3], /\/30000\/0\/11\/1 .*got nothing/], // eslint-disable-line no-sparse-arrays
     ['an array too long', [30000, 0, 11], new Array(70_000), /70000 instances/],
-    ['a Map', [30000, 0, 11], new Map(), /got an object/],
+    ['a Map', [30000, 0, 11], new Map(), /got a Map/],
     ['depth', [30000, 0, 11], { 0: { 0: 1 } }, /takes one value and got an object: an integer is/],
     ['an object for a single resource', [3, 0, 15], { 0: 'x' }, /single resource and got an object: a string is text/],
     ['an array for a single resource', [3, 0, 15], ['x'], /got an array/],
