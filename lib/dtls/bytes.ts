@@ -43,13 +43,76 @@ export class Reader {
   }
 }
 
+/** Nothing, on memory that exists. */
+export const EMPTY: Buffer = Buffer.alloc(1).subarray(0, 0);
+
+/** Writes big-endian fields one behind the other; grows as is needed. */
+export class Writer {
+  #data = Buffer.allocUnsafe(1024);
+  #at = 0;
+
+  uint(value: number, bytes: 1 | 2 | 3): this {
+    this.#room(bytes);
+    this.#at = this.#data.writeUIntBE(value, this.#at, bytes);
+    return this;
+  }
+
+  bytes(data: Uint8Array): this {
+    this.#room(data.length);
+    this.#data.set(data, this.#at);
+    this.#at += data.length;
+    return this;
+  }
+
+  /** The data with its length in `bytes` in front. */
+  vector(data: Uint8Array, bytes: 1 | 2 | 3): this {
+    return this.uint(data.length, bytes).bytes(data);
+  }
+
+  /** Leaves room for a length of two bytes; what is written until `close` is what it counts. */
+  open(): number {
+    this.uint(0, 2);
+    return this.#at;
+  }
+
+  close(from: number): this {
+    this.#data.writeUInt16BE(this.#at - from, from - 2);
+    return this;
+  }
+
+  /** A copy of what was written; the writer is empty then. */
+  done(): Buffer {
+    const length = this.#at;
+    this.#at = 0;
+    return Buffer.from(this.#data.subarray(0, length));
+  }
+
+  #room(bytes: number): void {
+    if (this.#at + bytes <= this.#data.length) return;
+    const larger = Buffer.allocUnsafe(2 * (this.#at + bytes));
+    larger.set(this.#data.subarray(0, this.#at));
+    this.#data = larger;
+  }
+}
+
+const scratch = new Writer();
+
+/** What `write` writes. One at a time: it must not write another. */
+export function written(write: (writer: Writer) => void): Buffer {
+  try {
+    write(scratch);
+  } catch (error) {
+    scratch.done();
+    throw error;
+  }
+  return scratch.done();
+}
+
 export function uint(value: number, bytes: 1 | 2 | 3): Buffer {
-  const out = Buffer.alloc(bytes);
-  out.writeUIntBE(value, 0, bytes);
-  return out;
+  return written((writer) => writer.uint(value, bytes));
 }
 
 /** The data with its length in `bytes` in front. */
 export function vector(data: Uint8Array, bytes: 1 | 2 | 3): Buffer {
-  return Buffer.concat([uint(data.length, bytes), data]);
+  return written((writer) => writer.vector(data, bytes));
 }

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { uint, vector } from './bytes';
+import { written } from './bytes';
 import type { ClientHello } from './handshake/messages';
 
 /** Old clients keep room for 16 bytes only; that is more than anybody guesses. */
@@ -68,12 +68,12 @@ export class Cookies {
 }
 
 function mac(secret: Uint8Array, hello: ClientHello, source: string): Buffer {
-  const hmac = createHmac('sha256', secret);
-  hmac.update(vector(Buffer.from(source), 1));
-  hmac.update(uint(hello.version, 2));
-  hmac.update(hello.random);
-  hmac.update(vector(hello.sessionId, 1));
-  hmac.update(vector(Buffer.concat(hello.cipherSuites.map((suite) => uint(suite, 2))), 2));
-  hmac.update(vector(hello.compressionMethods, 1));
-  return hmac.digest().subarray(0, COOKIE_LENGTH);
+  const { version, random, sessionId, cipherSuites, compressionMethods } = hello;
+  const repeated = written((writer) => {
+    writer.vector(Buffer.from(source), 1).uint(version, 2).bytes(random).vector(sessionId, 1);
+    const suites = writer.open();
+    for (const suite of cipherSuites) writer.uint(suite, 2);
+    writer.close(suites).vector(compressionMethods, 1);
+  });
+  return Buffer.from(createHmac('sha256', secret).update(repeated).digest('binary'), 'latin1').subarray(0, COOKIE_LENGTH);
 }

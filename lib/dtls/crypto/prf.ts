@@ -1,21 +1,29 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
+
+/** Bytes of SHA-256. */
+const HASH = 32;
 
 /** PRF of TLS 1.2 with P_SHA256 (RFC 5246 5). */
 export function prf(secret: Uint8Array, label: string, seed: Uint8Array, length: number): Buffer {
-  const labelled = Buffer.concat([Buffer.from(label, 'latin1'), seed]);
-  const blocks: Buffer[] = [];
-  let a: Buffer = labelled;
-  for (let made = 0; made < length; made += 32) {
-    a = createHmac('sha256', secret).update(a).digest();
-    blocks.push(createHmac('sha256', secret).update(a).update(labelled).digest());
+  // A(i) in front of label and seed: what each block is made of.
+  const input = Buffer.alloc(HASH + label.length + seed.length);
+  input.write(label, HASH, 'latin1');
+  input.set(seed, HASH + label.length);
+  const out = Buffer.alloc(length);
+  for (let made = 0; made < length; made += HASH) {
+    input.write(hmac(secret, input.subarray(made === 0 ? HASH : 0, made === 0 ? undefined : HASH)), 'latin1');
+    out.write(hmac(secret, input), made, 'latin1');
   }
-  return Buffer.concat(blocks).subarray(0, length);
+  return out;
+}
+
+/** As a text of Latin-1 (`binary`): a buffer of its own for each costs more than the hash, and is work for the garbage collector. */
+function hmac(secret: Uint8Array, data: Uint8Array): string {
+  return createHmac('sha256', secret).update(data).digest('binary');
 }
 
 export function sha256(parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  return Buffer.from(hash('sha256', Buffer.concat(parts), 'binary'), 'latin1');
 }
 
 /** The premaster secret of plain PSK (`shared` undefined, RFC 4279 2) and of ECDHE_PSK (RFC 5489 2). */

@@ -1,5 +1,5 @@
 import type { Peer } from '../../transport/types';
-import { uint, vector } from '../bytes';
+import { EMPTY, uint, vector } from '../bytes';
 import { AlertDescription, ExtensionType, Group, HandshakeType, VERSION_1_2, suiteById, type CipherSuite } from '../constants';
 import { pskPremaster } from '../crypto/prf';
 import { HandshakeError } from '../errors';
@@ -34,7 +34,7 @@ export class ClientHandshake extends Handshake {
   readonly #psk: PskCredentials;
   readonly #random: Buffer;
   readonly #wantsCid: boolean;
-  #cookie: Buffer = Buffer.alloc(0);
+  #cookie: Buffer = EMPTY;
   #cookies = 0;
   #expects: 'hello' | 'key-exchange' | 'done' | 'nothing' = 'hello';
   #hello: ServerHello | undefined;
@@ -60,8 +60,8 @@ export class ClientHandshake extends Handshake {
   #greet(messageSeq: number, now: number): void {
     const { suites } = this.host;
     const extensions = new Map<number, Buffer>([
-      [ExtensionType.RENEGOTIATION_INFO, vector(Buffer.alloc(0), 1)],
-      [ExtensionType.EXTENDED_MASTER_SECRET, Buffer.alloc(0)],
+      [ExtensionType.RENEGOTIATION_INFO, vector(EMPTY, 1)],
+      [ExtensionType.EXTENDED_MASTER_SECRET, EMPTY],
     ]);
     if (suites.some(({ keyExchange }) => keyExchange === 'ecdhe_psk')) {
       extensions.set(ExtensionType.SUPPORTED_GROUPS, writeGroups(GROUPS));
@@ -71,7 +71,7 @@ export class ClientHandshake extends Handshake {
     const hello = {
       version: VERSION_1_2,
       random: this.#random,
-      sessionId: Buffer.alloc(0),
+      sessionId: EMPTY,
       cookie: this.#cookie,
       cipherSuites: suites.map(({ id }) => id),
       compressionMethods: Buffer.from([0]),
@@ -185,8 +185,8 @@ export class ClientHandshake extends Handshake {
       clientRandom: this.#random,
       serverRandom: hello.random,
       extendedMasterSecret: readExtendedMasterSecret(hello.extensions),
-      ownCid: this.#peerCid === undefined ? Buffer.alloc(0) : this.ownCid,
-      peerCid: this.#peerCid ?? Buffer.alloc(0),
+      ownCid: this.#peerCid === undefined ? EMPTY : this.ownCid,
+      peerCid: this.#peerCid ?? EMPTY,
     });
     this.outgoing.steps.push({ kind: 'change-cipher-spec' });
     this.say(HandshakeType.FINISHED, this.verifyData('client'), 1);

@@ -1,4 +1,4 @@
-import { Reader, uint, vector } from '../bytes';
+import { Reader, written, type Writer } from '../bytes';
 import { ExtensionType } from '../constants';
 import { DecodeError } from '../errors';
 
@@ -24,10 +24,11 @@ export function readExtensions(reader: Reader): Extensions {
 }
 
 /** The list as it stands at the end of a hello message; no bytes at all when there are none. */
-export function writeExtensions(extensions: Extensions): Buffer {
-  if (extensions.size === 0) return Buffer.alloc(0);
-  const parts = [...extensions].map(([type, data]) => Buffer.concat([uint(type, 2), vector(data, 2)]));
-  return vector(Buffer.concat(parts), 2);
+export function writeExtensions(writer: Writer, extensions: Extensions): void {
+  if (extensions.size === 0) return;
+  const list = writer.open();
+  for (const [type, data] of extensions) writer.uint(type, 2).vector(data, 2);
+  writer.close(list);
 }
 
 /** The groups of `supported_groups`, in the client's order; undefined when the extension is not there (RFC 8422 5.1.1). */
@@ -43,7 +44,11 @@ export function readGroups(extensions: Extensions): number[] | undefined {
 }
 
 export function writeGroups(groups: readonly number[]): Buffer {
-  return vector(Buffer.concat(groups.map((group) => uint(group, 2))), 2);
+  return written((writer) => {
+    const list = writer.open();
+    for (const group of groups) writer.uint(group, 2);
+    writer.close(list);
+  });
 }
 
 /** The connection ID its sender wants to be sent (RFC 9146 3), possibly empty; undefined when the extension is not there. */

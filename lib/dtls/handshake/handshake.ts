@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Deadline } from '../../transport/deadlines';
 import type { Identity, Peer } from '../../transport/types';
+import { EMPTY } from '../bytes';
 import { AlertDescription, AlertLevel, alertText, ContentType, HandshakeType, type CipherSuite } from '../constants';
 import { aeadKeys, masterSecret, sha256, verifyData } from '../crypto/prf';
 import { alertFor, DecodeError, HandshakeError } from '../errors';
@@ -35,11 +36,11 @@ export abstract class Handshake {
   readonly route: Peer;
   readonly startedAt: number;
   /** Our connection ID, empty when we want none. */
-  ownCid: Buffer = Buffer.alloc(0);
+  ownCid: Buffer = EMPTY;
   protected readonly host: HandshakeHost;
   protected readonly outgoing: Outgoing;
   protected link: SecureLink | undefined;
-  protected master: Buffer = Buffer.alloc(0);
+  protected master: Buffer = EMPTY;
   /** A job is under way: messages wait. */
   protected busy = false;
   /** Only Finished is still to come; `link` is there. */

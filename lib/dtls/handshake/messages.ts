@@ -1,4 +1,4 @@
-import { Reader, uint, vector } from '../bytes';
+import { Reader, written } from '../bytes';
 import { HANDSHAKE_HEADER } from '../constants';
 import { DecodeError } from '../errors';
 import { readExtensions, writeExtensions, type Extensions } from './extensions';
@@ -74,15 +74,13 @@ export function readClientHello(body: Buffer): ClientHello {
 
 export function writeClientHello(hello: ClientHello): Buffer {
   const { version, random, sessionId, cookie, cipherSuites, compressionMethods, extensions } = hello;
-  return Buffer.concat([
-    uint(version, 2),
-    random,
-    vector(sessionId, 1),
-    vector(cookie, 1),
-    vector(Buffer.concat(cipherSuites.map((suite) => uint(suite, 2))), 2),
-    vector(compressionMethods, 1),
-    writeExtensions(extensions),
-  ]);
+  return written((writer) => {
+    writer.uint(version, 2).bytes(random).vector(sessionId, 1).vector(cookie, 1);
+    const suites = writer.open();
+    for (const suite of cipherSuites) writer.uint(suite, 2);
+    writer.close(suites).vector(compressionMethods, 1);
+    writeExtensions(writer, extensions);
+  });
 }
 
 export interface ServerHello {
@@ -110,14 +108,10 @@ export function readServerHello(body: Buffer): ServerHello {
 
 export function writeServerHello(hello: ServerHello): Buffer {
   const { version, random, sessionId, cipherSuite, compressionMethod, extensions } = hello;
-  return Buffer.concat([
-    uint(version, 2),
-    random,
-    vector(sessionId, 1),
-    uint(cipherSuite, 2),
-    uint(compressionMethod, 1),
-    writeExtensions(extensions),
-  ]);
+  return written((writer) => {
+    writer.uint(version, 2).bytes(random).vector(sessionId, 1).uint(cipherSuite, 2).uint(compressionMethod, 1);
+    writeExtensions(writer, extensions);
+  });
 }
 
 /** The cookie of a HelloVerifyRequest; its `server_version` says nothing (RFC 6347 4.2.1). */
@@ -130,7 +124,7 @@ export function readHelloVerifyRequest(body: Buffer): Buffer {
 }
 
 export function writeHelloVerifyRequest(version: number, cookie: Buffer): Buffer {
-  return Buffer.concat([uint(version, 2), vector(cookie, 1)]);
+  return written((writer) => writer.uint(version, 2).vector(cookie, 1));
 }
 
 const NAMED_CURVE = 3;
@@ -154,9 +148,10 @@ export function readPskServerKeyExchange(body: Buffer, withEphemeral: boolean): 
 }
 
 export function writePskServerKeyExchange({ hint, ephemeral }: PskServerKeyExchange): Buffer {
-  const parts = [vector(hint, 2)];
-  if (ephemeral) parts.push(uint(NAMED_CURVE, 1), uint(ephemeral.group, 2), vector(ephemeral.point, 1));
-  return Buffer.concat(parts);
+  return written((writer) => {
+    writer.vector(hint, 2);
+    if (ephemeral) writer.uint(NAMED_CURVE, 1).uint(ephemeral.group, 2).vector(ephemeral.point, 1);
+  });
 }
 
 /** ClientKeyExchange of PSK or, with a point, of ECDHE_PSK. */
@@ -174,7 +169,10 @@ export function readPskClientKeyExchange(body: Buffer, withPoint: boolean): PskC
 }
 
 export function writePskClientKeyExchange({ identity, point }: PskClientKeyExchange): Buffer {
-  return point ? Buffer.concat([vector(identity, 2), vector(point, 1)]) : vector(identity, 2);
+  return written((writer) => {
+    writer.vector(identity, 2);
+    if (point) writer.vector(point, 1);
+  });
 }
 
 export interface Alert {

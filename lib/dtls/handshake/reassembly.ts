@@ -14,6 +14,7 @@ export interface WholeMessage {
 }
 
 interface Partial {
+  readonly messageSeq: number;
   readonly type: number;
   readonly body: Buffer;
   /** Filled ranges, ascending and apart: [from, to) pairs. */
@@ -35,7 +36,8 @@ export class Reassembly {
   next: number;
   readonly #budget: ReassemblyBudget;
   readonly #maxMessage: number;
-  readonly #parts = new Map<number, Partial>();
+  /** Few, in no order. */
+  #parts: Partial[] = [];
 
   constructor(options: { first: number; maxMessage: number; budget: ReassemblyBudget }) {
     this.next = options.first;
@@ -47,7 +49,7 @@ export class Reassembly {
   add(fragment: Fragment): boolean {
     const { messageSeq, length, type, offset, data } = fragment;
     if (messageSeq < this.next || messageSeq >= this.next + AHEAD || length > this.#maxMessage) return false;
-    let part = this.#parts.get(messageSeq);
+    let part = this.#part(messageSeq);
     if (!part) {
       // An empty fragment of a message that has bytes says nothing.
       if (data.length === 0 && length > 0) return false;
@@ -56,8 +58,13 @@ export class Reassembly {
         return false;
       }
       this.#budget.used += length + OVERHEAD;
-      part = { type, body: Buffer.alloc(length), ranges: [] };
-      this.#parts.set(messageSeq, part);
+      // In one piece, as most are.
+      if (data.length === length) {
+        this.#parts.push({ messageSeq, type, body: Buffer.from(data), ranges: [[0, length]] });
+        return true;
+      }
+      part = { messageSeq, type, body: Buffer.alloc(length), ranges: [] };
+      this.#parts.push(part);
     }
     if (part.type !== type || part.body.length !== length) return false;
     if (data.length > 0) fill(part, offset, data);
@@ -67,19 +74,25 @@ export class Reassembly {
   /** The next whole message, if it is there; `next` then points past it. */
   take(): WholeMessage | undefined {
     const messageSeq = this.next;
-    const part = this.#parts.get(messageSeq);
+    const part = this.#part(messageSeq);
     if (!part || !isWhole(part)) return undefined;
-    this.#drop(messageSeq, part);
+    this.#parts = this.#parts.filter((other) => other !== part);
+    this.#release(part);
     this.next++;
     return { type: part.type, messageSeq, body: part.body };
   }
 
   clear(): void {
-    for (const [messageSeq, part] of this.#parts) this.#drop(messageSeq, part);
+    for (const part of this.#parts) this.#release(part);
+    this.#parts = [];
   }
 
-  #drop(messageSeq: number, part: Partial): void {
-    this.#parts.delete(messageSeq);
+  #part(messageSeq: number): Partial | undefined {
+    for (const part of this.#parts) if (part.messageSeq === messageSeq) return part;
+    return undefined;
+  }
+
+  #release(part: Partial): void {
     this.#budget.used -= part.body.length + OVERHEAD;
   }
 }

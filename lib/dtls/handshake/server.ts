@@ -3,7 +3,7 @@ import { AlertDescription, ExtensionType, HandshakeType, VERSION_1_2 } from '../
 import type { EphemeralKey } from '../crypto/ecdh';
 import { pskPremaster } from '../crypto/prf';
 import { HandshakeError } from '../errors';
-import { uint, vector } from '../bytes';
+import { EMPTY, uint, vector } from '../bytes';
 import type { DtlsJobResult } from '../types';
 import { Handshake } from './handshake';
 import type { Failure, HandshakeHost } from './types';
@@ -67,23 +67,23 @@ export class ServerHandshake extends Handshake {
     const hello = {
       version: VERSION_1_2,
       random: this.#serverRandom,
-      sessionId: Buffer.alloc(0),
+      sessionId: EMPTY,
       cipherSuite: suite.id,
       compressionMethod: 0,
       extensions: this.#extensions(),
     };
     this.say(HandshakeType.SERVER_HELLO, writeServerHello(hello));
     const ephemeral = this.#ephemeral;
-    if (ephemeral) this.say(HandshakeType.SERVER_KEY_EXCHANGE, writePskServerKeyExchange({ hint: Buffer.alloc(0), ephemeral }));
-    this.say(HandshakeType.SERVER_HELLO_DONE, Buffer.alloc(0));
+    if (ephemeral) this.say(HandshakeType.SERVER_KEY_EXCHANGE, writePskServerKeyExchange({ hint: EMPTY, ephemeral }));
+    this.say(HandshakeType.SERVER_HELLO_DONE, EMPTY);
     this.transmit(now);
   }
 
   #extensions(): Map<number, Buffer> {
     const { secureRenegotiation, extendedMasterSecret, pointFormats } = this.#choice;
     const extensions = new Map<number, Buffer>();
-    if (secureRenegotiation) extensions.set(ExtensionType.RENEGOTIATION_INFO, vector(Buffer.alloc(0), 1));
-    if (extendedMasterSecret) extensions.set(ExtensionType.EXTENDED_MASTER_SECRET, Buffer.alloc(0));
+    if (secureRenegotiation) extensions.set(ExtensionType.RENEGOTIATION_INFO, vector(EMPTY, 1));
+    if (extendedMasterSecret) extensions.set(ExtensionType.EXTENDED_MASTER_SECRET, EMPTY);
     if (pointFormats) extensions.set(ExtensionType.EC_POINT_FORMATS, vector(uint(0, 1), 1));
     if (this.#cidAnswered) extensions.set(ExtensionType.CONNECTION_ID, vector(this.ownCid, 1));
     return extensions;
@@ -120,7 +120,7 @@ export class ServerHandshake extends Handshake {
   }
 
   #derive(psk: Uint8Array, shared?: Uint8Array): void {
-    const { suite, extendedMasterSecret, peerCid = Buffer.alloc(0) } = this.#choice;
+    const { suite, extendedMasterSecret, peerCid = EMPTY } = this.#choice;
     this.makeLink({
       suite,
       premaster: pskPremaster(psk, shared),
@@ -129,7 +129,7 @@ export class ServerHandshake extends Handshake {
       extendedMasterSecret,
       ownCid: this.ownCid,
       // Without our answer the client's connection ID was not agreed on.
-      peerCid: this.#cidAnswered ? peerCid : Buffer.alloc(0),
+      peerCid: this.#cidAnswered ? peerCid : EMPTY,
     });
     this.awaitFinished();
   }

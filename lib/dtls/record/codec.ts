@@ -1,3 +1,4 @@
+import { EMPTY } from '../bytes';
 import { ContentType, MAX_CIPHERTEXT, RECORD_HEADER, VERSION_1_2 } from '../constants';
 
 /** One record as it lies in a datagram; `cid` and `body` are views on it. */
@@ -12,8 +13,6 @@ export interface RawRecord {
   /** Where the next record begins. */
   readonly end: number;
 }
-
-const NO_CID = Buffer.alloc(1).subarray(0, 0);
 
 /**
  * The record at `at`. `cidLength` is that of our connection IDs: a tls12_cid record does not tell (RFC 9146 4). Undefined
@@ -34,7 +33,7 @@ export function readRecord(datagram: Buffer, at: number, cidLength: number): Raw
     version: datagram.readUInt16BE(at + 1),
     epoch: datagram.readUInt16BE(at + 3),
     seq: datagram.readUIntBE(at + 5, 6),
-    cid: withCid ? datagram.subarray(at + 11, at + 11 + cidLength) : NO_CID,
+    cid: withCid ? datagram.subarray(at + 11, at + 11 + cidLength) : EMPTY,
     body: datagram.subarray(at + header, end),
     end,
   };
