@@ -18,6 +18,8 @@ import type { CoapParams } from '../../lib/coap/params';
 import type { BodySink, IncomingRequest, ObservationReport, Outcome, RequestHead, RequestSpec, ResponseSpec } from '../../lib/coap/types';
 import type { Peer, Transport } from '../../lib/transport/types';
 import * as coap from './coap-message';
+import { COAPS } from './scheme';
+import { SecureWire } from './secure-wire';
 
 const TYPES = ['CON', 'NON', 'ACK', 'RST'];
 const METHODS = ['EMPTY', 'GET', 'POST', 'PUT', 'DELETE', 'FETCH', 'PATCH', 'iPATCH'];
@@ -73,6 +75,14 @@ export class Dialogue {
   onOutcome: ((id: number, outcome: Outcome) => void) | undefined;
   readonly #names = new Map<string, string>();
   readonly #peers = new Map<string, Peer>();
+  /** Over coaps what is sent and received goes through DTLS. */
+  readonly #wire = COAPS
+    ? new SecureWire({
+        now: () => this.now,
+        received: (data, peer) => this.core.receive(data, peer, this.now),
+        delivered: (data, name) => this.sent.push({ data, peer: this.peer(name), at: this.now }),
+      })
+    : undefined;
   readonly #mids = new Map<string, number>();
   #tokens = 0;
 
@@ -87,7 +97,10 @@ export class Dialogue {
       random: { float: options.float ?? (() => 0), bytes: options.bytes ?? bytes },
       ...(options.params && { params: options.params }),
       sink: {
-        send: (data, peer) => this.sent.push({ data: Buffer.from(data), peer, at: this.now }),
+        send: (data, peer) => {
+          if (this.#wire) peer.transport.send(data, peer);
+          else this.sent.push({ data: Buffer.from(data), peer, at: this.now });
+        },
         admit: (code, path) => (path[0] === 'unknown' ? 0x84 : code === 4 ? 0x85 : 0),
         request: (request) => {
           this.requests.push(request);
@@ -108,6 +121,7 @@ export class Dialogue {
 
   /** The peer of a name; always the same object. */
   peer(name = 'device'): Peer {
+    if (this.#wire) return this.#wire.peer(name);
     let peer = this.#peers.get(name);
     if (!peer) {
       const transport: Transport = { maxMessage: 1152, send: () => assert.fail('the core sends through its sink') };
@@ -146,7 +160,9 @@ export class Dialogue {
   }
 
   receiveBytes(data: Buffer | string, from = 'device'): void {
-    this.core.receive(typeof data === 'string' ? Buffer.from(data, 'hex') : data, this.peer(from), this.now);
+    const bytes = typeof data === 'string' ? Buffer.from(data, 'hex') : data;
+    if (this.#wire) this.#wire.up(bytes, from);
+    else this.core.receive(bytes, this.peer(from), this.now);
   }
 
   /** The bytes of a message written as text. */

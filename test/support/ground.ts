@@ -2,7 +2,7 @@ import { CoapEndpoint } from '../../lib/coap/endpoint';
 import type { CoapParams } from '../../lib/coap/params';
 import { checkDevices } from '../../lib/credentials/entries';
 import type { DeviceEntry, UnknownDevices } from '../../lib/credentials/types';
-import { DtlsTransport } from '../../lib/dtls/transport';
+import type { DtlsTransport } from '../../lib/dtls/transport';
 import type { DtlsReport } from '../../lib/dtls/types';
 import { omaModel } from '../../lib/model/oma';
 import type { QueueSettings } from '../../lib/server/presence';
@@ -10,12 +10,11 @@ import { ServerCore } from '../../lib/server/server';
 import { RECORD_KINDS, type Changing, type StateKeeper } from '../../lib/server/keeper';
 import type { Registration, ServerEvent } from '../../lib/server/types';
 import { Driver } from '../../lib/transport/driver';
-import { pskName } from '../../lib/transport/identity';
 import type { Peer, TransportSink } from '../../lib/transport/types';
 import { openLink, type Link } from './link';
 import { createRandom } from './random';
 import { COAPS, deviceTable, entryOf, pskIdentityOf } from './scheme';
-import { SUITES } from './secure-side';
+import { secureServer } from './secure-server';
 import { VirtualClock } from './virtual-clock';
 import { VirtualNetwork, type Address, type Conditions, type VirtualTransport } from './virtual-network';
 
@@ -97,17 +96,9 @@ export function createGround(options: GroundOptions = {}): Ground {
 
   /** DTLS under an endpoint. */
   function secured(endpoint: CoapEndpoint, driver: Driver): DtlsTransport {
-    const dtls = new DtlsTransport({
-      driver,
-      sink: endpoint,
-      keys: { psk: (identity) => devices.key(pskName(identity)) },
-      suites: SUITES,
-      // Tests make more sessions at one moment than one address may.
-      limits: { sourceRate: 0, totalRate: 0 },
-      random: { bytes: (count) => secureRandom.bytes(count), float: () => secureRandom.next() },
-      onReport: (report) => reports.push(report),
-      onError,
-    });
+    const key = (identity: string) => devices.key(identity);
+    const onReport = (report: DtlsReport): void => void reports.push(report);
+    const dtls = secureServer({ driver, sink: endpoint, random: secureRandom, key, onReport, onError });
     const send = dtls.send.bind(dtls);
     dtls.send = (data, peer) => {
       for (const tap of taps) tap(data);

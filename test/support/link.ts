@@ -6,7 +6,10 @@ import type { VirtualClock } from './virtual-clock';
 import type { Address, VirtualHost, VirtualNetwork } from './virtual-network';
 
 /** How a scripted device's CoAP messages get onto the network. */
-export type Link = VirtualHost;
+export interface Link extends VirtualHost {
+  /** Makes the session now, not with the first message: the server may speak first. */
+  open(): void;
+}
 
 export interface LinkOptions {
   readonly network: VirtualNetwork;
@@ -29,10 +32,16 @@ export interface LinkOptions {
  */
 export function openLink(options: LinkOptions): Link {
   const { network, clock, at, server, random, name = 'dev', admits, receive, connected } = options;
-  if (!COAPS) return network.host(at, receive);
+  if (!COAPS) return Object.assign(network.host(at, receive), { open: () => undefined });
   const host: VirtualHost = network.host(at, (data) => side.take(data));
   let endpoint = name;
   const side = new SecureSide({ clock: clock.createAlarmOwner(), random, receive, transmit: (data) => host.send(data, server) });
+  const open = (): void => {
+    const identity = pskIdentityOf(endpoint);
+    if (side.has(identity) || !admits(endpoint)) return;
+    network.instantly(() => side.connect(identity));
+    connected();
+  };
   return {
     get address() {
       return host.address;
@@ -40,15 +49,12 @@ export function openLink(options: LinkOptions): Link {
     get port() {
       return host.port;
     },
+    open,
     send: (data) => {
       const claimed = endpointOf(data);
       if (claimed !== undefined && admits(claimed)) endpoint = claimed;
-      const identity = pskIdentityOf(endpoint);
-      if (!side.has(identity) && admits(endpoint)) {
-        network.instantly(() => side.connect(identity));
-        connected();
-      }
-      side.send(data, identity);
+      open();
+      side.send(data, pskIdentityOf(endpoint));
     },
     move: (to) => host.move(to),
     close: () => host.close(),

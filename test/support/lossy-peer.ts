@@ -18,6 +18,8 @@ export interface LossyPeerOptions {
   readonly random: Random;
   readonly at: Address;
   readonly server: Address;
+  /** The way to the server; default the network as it is. */
+  readonly link?: (at: Address, receive: (message: Buffer) => void) => VirtualHost;
 }
 
 interface Asked {
@@ -47,7 +49,8 @@ export class LossyPeer {
   constructor(options: LossyPeerOptions) {
     this.#options = options;
     this.#mid = options.random.int(0x10000);
-    this.#host = options.network.host(options.at, (data) => this.#receive(coap.decodeMessage(data)));
+    const receive = (data: Buffer): void => this.#receive(coap.decodeMessage(data));
+    this.#host = options.link?.(options.at, receive) ?? options.network.host(options.at, receive);
   }
 
   /** What was last put together from blocks, or is to be fetched. */

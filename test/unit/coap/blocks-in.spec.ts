@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { Code } from '../../../lib/coap/codes';
 import type { IncomingRequest, ResponseSpec } from '../../../lib/coap/types';
 import { body, dialogue, type Dialogue } from '../../support/coap-dialogue';
+import { plainOnly } from '../../support/scheme';
 
 const changed = { code: Code.CHANGED };
 
 function expectBody(request: IncomingRequest, expected: Buffer): void {
   assert.equal(Buffer.from(request.payload).toString('hex'), expected.toString('hex'));
 }
+
+const strangers = plainOnly('over DTLS nobody is a stranger: who has no key has no session');
 
 describe('CoAP bodies in blocks, sent to us', () => {
   it('[COAP-090] is put together, whatever the tokens; the handler runs once with the whole', () => {
@@ -208,7 +211,7 @@ describe('CoAP bodies in blocks, sent to us', () => {
     assert.equal(t.core.sizes().bodyBytes, 0);
   });
 
-  it('[COAP-150] strangers share a quarter of the room: their oldest unfinished bodies make way, and keep nobody out', () => {
+  strangers('[COAP-150] strangers share a quarter of the room: their oldest unfinished bodies make way, and keep nobody out', () => {
     const t = dialogue({ params: { maxBodies: 4 * 3 * (16 + 256) } });
     t.receive('CON GET /a', 'known');
     t.core.respond(t.expectRequest().id, { code: Code.CONTENT }, t.now);
@@ -229,31 +232,34 @@ describe('CoAP bodies in blocks, sent to us', () => {
     }
   });
 
-  it('[COAP-175] a flood of first blocks from 4000 strangers does not end the upload of a registered device; a stranger can go on when it is over', () => {
-    const t = dialogue({ params: { maxBodies: 262_144, addressRate: 0, sourceRate: 0 } });
-    t.receive('CON GET /a token=a1', 'known');
-    t.respond(t.expectRequest(), { code: Code.CONTENT });
-    t.core.setStanding(t.peer('known'), 'registered');
-    t.sent.length = 0;
-    const blocks = 200;
-    for (let num = 0; num < blocks; num += 1) {
-      const more = num < blocks - 1 ? 1 : 0;
-      for (const name of ['known', 'honest']) {
-        t.receive(`CON PUT /fw token=a1 b1=${num}/${more}/64 bytes=${num * 64}..${(num + 1) * 64}`, name);
-      }
-      for (let index = 0; index < 20; index += 1) t.receive('CON PUT /fw token=a1 b1=0/1/64 bytes=0..64', `flood ${num} ${index}`);
-      assert.ok(t.core.sizes().bodyBytes <= 262_144);
-      // What shares the room with the flood, a quarter of it, may be pushed out; it begins anew when the flood is over.
+  strangers(
+    '[COAP-175] a flood of first blocks from 4000 strangers does not end the upload of a registered device; a stranger can go on when it is over',
+    () => {
+      const t = dialogue({ params: { maxBodies: 262_144, addressRate: 0, sourceRate: 0 } });
+      t.receive('CON GET /a token=a1', 'known');
+      t.respond(t.expectRequest(), { code: Code.CONTENT });
+      t.core.setStanding(t.peer('known'), 'registered');
       t.sent.length = 0;
-    }
-    assert.equal(t.requests.filter(({ peer, payload }) => peer === t.peer('known') && payload.length === blocks * 64).length, 1);
-    for (let num = 0; num < blocks; num += 1) {
-      t.receive(`CON PUT /fw token=a1 b1=${num}/${num < blocks - 1 ? 1 : 0}/64 bytes=${num * 64}..${(num + 1) * 64}`, 'honest');
-    }
-    assert.ok(t.requests.some(({ peer, payload }) => peer === t.peer('honest') && payload.length === blocks * 64));
-    t.wait(247_000);
-    assert.equal(t.core.sizes().bodyBytes, 0);
-  });
+      const blocks = 200;
+      for (let num = 0; num < blocks; num += 1) {
+        const more = num < blocks - 1 ? 1 : 0;
+        for (const name of ['known', 'honest']) {
+          t.receive(`CON PUT /fw token=a1 b1=${num}/${more}/64 bytes=${num * 64}..${(num + 1) * 64}`, name);
+        }
+        for (let index = 0; index < 20; index += 1) t.receive('CON PUT /fw token=a1 b1=0/1/64 bytes=0..64', `flood ${num} ${index}`);
+        assert.ok(t.core.sizes().bodyBytes <= 262_144);
+        // What shares the room with the flood, a quarter of it, may be pushed out; it begins anew when the flood is over.
+        t.sent.length = 0;
+      }
+      assert.equal(t.requests.filter(({ peer, payload }) => peer === t.peer('known') && payload.length === blocks * 64).length, 1);
+      for (let num = 0; num < blocks; num += 1) {
+        t.receive(`CON PUT /fw token=a1 b1=${num}/${num < blocks - 1 ? 1 : 0}/64 bytes=${num * 64}..${(num + 1) * 64}`, 'honest');
+      }
+      assert.ok(t.requests.some(({ peer, payload }) => peer === t.peer('honest') && payload.length === blocks * 64));
+      t.wait(247_000);
+      assert.equal(t.core.sizes().bodyBytes, 0);
+    },
+  );
 
   it('[COAP-096] the reserved block size is 4.00', () => {
     const t = dialogue();

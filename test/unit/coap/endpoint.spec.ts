@@ -5,6 +5,8 @@ import type { ObservationReport, Outcome } from '../../../lib/coap/types';
 import { Driver } from '../../../lib/transport/driver';
 import type { Peer } from '../../../lib/transport/types';
 import * as coap from '../../support/coap-message';
+import { COAPS } from '../../support/scheme';
+import { SecureWire } from '../../support/secure-wire';
 import { VirtualClock } from '../../support/virtual-clock';
 
 const get = { code: Code.GET, path: ['a'] };
@@ -15,7 +17,15 @@ class Ground {
   readonly sent: coap.CoapMessage[] = [];
   readonly driver = new Driver({ clock: this.clock, onError: (error) => this.errors.push(error) });
   readonly endpoint = new CoapEndpoint({ driver: this.driver, onError: (error) => this.errors.push(error) });
-  readonly peer: Peer = {
+  /** Over coaps what is sent and received goes through DTLS. */
+  readonly #wire = COAPS
+    ? new SecureWire({
+        now: () => this.clock.now(),
+        received: (data, peer) => this.endpoint.receive(data, peer),
+        delivered: (data) => this.sent.push(coap.decodeMessage(data)),
+      })
+    : undefined;
+  readonly peer: Peer = this.#wire?.peer('p') ?? {
     key: 'p',
     address: '192.0.2.1',
     port: 5683,
@@ -24,11 +34,17 @@ class Ground {
   };
   #mid = 1;
 
+  another(name: string): Peer {
+    return this.#wire?.peer(name) ?? { ...this.peer, key: name };
+  }
+
   receive(code: string, path = '', more: Partial<coap.CoapMessage> = {}): void {
     const { options = [], ...rest } = more;
     const all = [...coap.pathOptions(path), ...options];
     const message = { type: coap.CON, code: coap.code(code), mid: this.#mid++, ...rest, options: all } as const;
-    this.endpoint.receive(coap.encodeMessage(message), this.peer);
+    const bytes = coap.encodeMessage(message);
+    if (this.#wire) this.#wire.up(bytes, 'p');
+    else this.endpoint.receive(bytes, this.peer);
   }
 
   /** Codes of what was sent, taken. */
@@ -215,7 +231,7 @@ describe('CoAP endpoint', () => {
   it('[COAP-144] draws tokens and message ids from the system by default', () => {
     const g = new Ground();
     for (let index = 0; index < 50; index++) {
-      g.endpoint.request({ ...g.peer, key: `p${index}` }, get, () => undefined);
+      g.endpoint.request(g.another(`p${index}`), get, () => undefined);
     }
     assert.equal(new Set(g.sent.map(({ token }) => token.toString('hex'))).size, 50);
     assert.ok(new Set(g.sent.map(({ mid }) => mid)).size > 40);

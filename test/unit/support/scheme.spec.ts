@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isDtls } from '../../../lib/dtls/transport';
 import * as coap from '../../support/coap-message';
+import { dialogue } from '../../support/coap-dialogue';
 import { COAPS, identityOf } from '../../support/scheme';
 import { closeAll, createWorld, DEVICE, ELSEWHERE, perform, read, ScriptedPeer } from '../server/fixture';
 
@@ -28,6 +29,17 @@ describe(`what the tests run over: ${COAPS ? 'coaps' : 'coap'}`, () => {
       if (COAPS) assert.equal(datagram[0], WITH_CONNECTION_ID);
       else coap.decodeMessage(datagram);
     }
+  });
+
+  it('is that in conversations with the engine, too', () => {
+    const t = dialogue();
+    t.receive('CON GET /a mid=7 token=a1', 'device');
+    const request = t.expectRequest();
+    const { scheme } = identityOf('device');
+    assert.equal(request.peer.identity.scheme, scheme);
+    t.respond(request, { code: 0x45, payload: Buffer.from('b') });
+    assert.equal(t.sent[0]?.peer.identity.scheme, scheme);
+    t.expectSent('ACK 2.05 mid=7 token=a1 "b"');
   });
 
   it('proves who a device is, from any address', () => {
