@@ -72,10 +72,10 @@ function next<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-async function startOurs(build: string): Promise<Running> {
+async function startOurs(build: string, devices = 1000): Promise<Running> {
   const child = fork(path.join(__dirname, 'servers', 'ours-dtls.cjs'), {
     execArgv: ['--expose-gc'],
-    env: { ...process.env, BENCH_BUILD: build },
+    env: { ...process.env, BENCH_BUILD: build, DEVICES: String(devices) },
   });
   const { port } = await next<{ port: number }>(child);
   const read = async (): Promise<Record<string, number>> => {
@@ -127,6 +127,29 @@ async function sample(start: () => Promise<Running>, kind: Kind, settings: Setti
   }
 }
 
+/** Resident memory of a session that is only there, in bytes: `rest` seconds later, for V8 gives back what a burst left only then. */
+async function sessionBytes(build: string, sessions: number, rest: number): Promise<number> {
+  const running = await startOurs(build, sessions);
+  const load = spawn(loadProgram, [`-port=${running.port}`, '-kind=sessions', `-devices=${sessions}`], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  try {
+    const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]();
+    await lines.next();
+    const before = await running.read!();
+    load.stdin.write('\n');
+    const { failed } = JSON.parse((await lines.next()).value as string) as { failed: number };
+    await running.read!();
+    await new Promise((rested) => setTimeout(rested, rest * 1000));
+    const after = await running.read!();
+    if (failed > 0 || after['sessions'] !== sessions) throw new Error(`only ${after['sessions']} of ${sessions} sessions are there`);
+    return (after['rss']! - before['rss']!) / sessions;
+  } finally {
+    load.kill('SIGKILL');
+    running.stop();
+  }
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -137,6 +160,8 @@ async function main(): Promise<void> {
       // The JVM needs it; ours gets the same.
       warmup: { type: 'string', default: '30' },
       rounds: { type: 'string', default: '3' },
+      sessions: { type: 'string', default: '20000' },
+      rest: { type: 'string', default: '75' },
     },
     // Options of the other benchmarks do not matter here.
     strict: false,
@@ -192,6 +217,9 @@ async function main(): Promise<void> {
       console.log(`${name} ${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})`);
     }
   }
+  const sessions = number('sessions');
+  figures['dtls.session_bytes'] = await sessionBytes(settings.build, sessions, number('rest'));
+  console.log(`dtls.session_bytes ${figures['dtls.session_bytes'].toFixed(0)}, resident, of ${sessions} idle sessions`);
   const rounded = Object.entries(figures).map(([name, value]) => [name, Math.round(value * 1000) / 1000]);
   if (values.json) await writeFile(String(values.json), `${JSON.stringify(Object.fromEntries(rounded), null, 2)}\n`);
 }

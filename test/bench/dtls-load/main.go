@@ -42,10 +42,10 @@ func ask(session *dtls.Conn, id uint16) error {
 	}
 }
 
-func open(device int) (*dtls.Conn, error) {
+func open(device int) (*dtls.Conn, *net.UDPConn, error) {
 	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	config := &dtls.Config{
 		PSK:                   func([]byte) ([]byte, error) { return []byte("0123456789abcdef"), nil },
@@ -56,23 +56,54 @@ func open(device int) (*dtls.Conn, error) {
 	session, err := dtls.Client(socket, address, config)
 	if err != nil {
 		socket.Close()
-		return nil, err
+		return nil, nil, err
 	}
 	if err = session.Handshake(); err != nil {
 		session.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return session, nil
+	return session, socket, nil
 }
 
 // One handshake, with a request to show that both ends have keys, and no goodbye: as a device that starts again.
 func handshake(device int) error {
-	session, err := open(device)
+	session, _, err := open(device)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
 	return ask(session, 1)
+}
+
+// A session of which nothing more is heard: its socket goes first, so that there is no goodbye.
+func leave(device int) error {
+	session, socket, err := open(device)
+	if err != nil {
+		return err
+	}
+	socket.Close()
+	session.Close()
+	return nil
+}
+
+// As many sessions as there are devices, some at a time.
+func leaveAll(devices int) {
+	var all sync.WaitGroup
+	var next atomic.Int64
+	for worker := 0; worker < 20; worker++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for device := next.Add(1) - 1; device < int64(devices); device = next.Add(1) - 1 {
+				if err := leave(int(device)); err != nil {
+					failed.Add(1)
+				} else {
+					done.Add(1)
+				}
+			}
+		}()
+	}
+	all.Wait()
 }
 
 func run(devices int, until time.Time, step func(device int, turn uint16) error) {
@@ -95,18 +126,25 @@ func run(devices int, until time.Time, step func(device int, turn uint16) error)
 
 func main() {
 	port := flag.Int("port", 0, "of the server, on 127.0.0.1")
-	kind := flag.String("kind", "handshakes", "handshakes or requests")
+	kind := flag.String("kind", "handshakes", "handshakes, requests, or sessions that are left open")
 	devices := flag.Int("devices", 20, "how many at once")
 	warmup := flag.Float64("warmup", 30, "seconds")
 	seconds := flag.Float64("seconds", 5, "seconds")
 	flag.Parse()
 	address = &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: *port}
 
+	if *kind == "sessions" {
+		fmt.Println("ready")
+		bufio.NewReader(os.Stdin).ReadString('\n')
+		leaveAll(*devices)
+		json.NewEncoder(os.Stdout).Encode(map[string]float64{"done": float64(done.Load()), "failed": float64(failed.Load())})
+		return
+	}
 	step := func(device int, _ uint16) error { return handshake(device) }
 	if *kind == "requests" {
 		sessions := make([]*dtls.Conn, *devices)
 		for device := range sessions {
-			session, err := open(device)
+			session, _, err := open(device)
 			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)

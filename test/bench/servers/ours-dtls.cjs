@@ -1,5 +1,5 @@
 'use strict';
-// Our CoAP engine over our DTLS on a UDP socket, with one resource and a thousand devices.
+// Our CoAP engine over our DTLS on a UDP socket, with one resource and DEVICES devices.
 const path = require('node:path');
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 const { report, TIME } = require('./report.cjs');
@@ -18,7 +18,7 @@ const KEY = Buffer.from('0123456789abcdef');
 const onError = (error) => console.error(error);
 
 async function main() {
-  const keys = new Map(Array.from({ length: 1000 }, (_, device) => [`device-${device}`, KEY]));
+  const keys = new Map(Array.from({ length: Number(process.env.DEVICES ?? 1000) }, (_, device) => [`device-${device}`, KEY]));
   const driver = new Driver({ clock: createRealClock(), onError });
   const endpoint = new CoapEndpoint({ driver, params: raised, onError });
   const answer = { code: CONTENT, contentFormat: 0, payload: TIME };
@@ -40,7 +40,7 @@ async function main() {
   const counters = () => {
     const [p99, max] = [delay.percentile(99) / 1e6, delay.max / 1e6];
     delay.reset();
-    return { delay_p99_ms: p99, delay_max_ms: max, sessions: secure.sizes().sessions };
+    return { delay_p99_ms: p99, delay_max_ms: max, sessions: secure.sizes().sessions, rss: process.memoryUsage().rss };
   };
   report(transport.port, limits, counters);
 }
