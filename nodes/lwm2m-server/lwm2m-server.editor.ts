@@ -25,9 +25,11 @@ interface Server {
   replaceWrites: boolean;
   securePort: number | string;
   keyLogFile: string;
+  /** Not in a flow from before this field was there. */
+  observeAgain?: boolean;
 }
 
-const version = 4;
+const version = 5;
 const defaultPort = 5683;
 const defaultSecurePort = 5684;
 /** Pixels: three rows of the device table; its label and button. */
@@ -61,6 +63,7 @@ RED.nodes.registerType<Server>('lwm2m-server', {
     replaceWrites: { value: false },
     securePort: { value: defaultSecurePort, validate: validator(securePortIsFree) },
     keyLogFile: { value: '' },
+    observeAgain: { value: true },
   },
   credentials: credentialDefinition,
   label() {
@@ -69,6 +72,8 @@ RED.nodes.registerType<Server>('lwm2m-server', {
   oneditprepare() {
     prepareModels(this.id, this._);
     prepareDevices(this);
+    // The editor takes a missing value for an unticked box, and Done would switch it off.
+    if (this.observeAgain === undefined) $('#node-config-input-observeAgain').prop('checked', true);
   },
   oneditsave() {
     this.version = version;

@@ -15,7 +15,7 @@ export interface DeviceRow {
   readonly disabled?: unknown;
 }
 
-/** The settings of version 4. Numbers may be text: they come from input fields or environment variables. */
+/** The settings of version 5. Numbers may be text: they come from input fields or environment variables. */
 export interface ServerSettings {
   readonly version: number;
   readonly name: string;
@@ -38,6 +38,8 @@ export interface ServerSettings {
   /** Of CoAP over DTLS; blank = none. */
   readonly securePort: number | string;
   readonly keyLogFile: string;
+  /** Whether a device that registers anew is asked again for what it observed. */
+  readonly observeAgain: boolean;
 }
 
 const steps: Step[] = [
@@ -57,6 +59,7 @@ const steps: Step[] = [
     withDefaults(settings, { awakeWindow: '', awakeParameter: '', queueTtl: '', queueLimit: '', replaceWrites: false }),
   // A server from before does not open a port that nobody asked for.
   (settings: Settings) => withDefaults(settings, { securePort: '', keyLogFile: '' }),
+  (settings: Settings) => withDefaults(settings, { observeAgain: true }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

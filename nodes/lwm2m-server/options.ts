@@ -45,6 +45,7 @@ export function serverOptions(settings: ServerSettings, credentials: ServerCrede
     },
     name: textField(settings.name) || `LwM2M :${port}`,
     port,
+    observeAgain: (settings.observeAgain as unknown) !== false,
     unknownDevices: settings.unknownDevices === 'accept-without-security' ? 'accept-without-security' : 'refuse',
     devices: deviceEntries(settings.devices, credentials),
     ...(securePort !== undefined && { securePort }),

@@ -177,6 +177,8 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
       await dialog.locator('#node-config-input-statsInterval.input-error').waitFor();
       await dialog.locator('#node-config-input-statsInterval').fill('60');
       await dialog.locator('#node-config-input-devicesFile').fill('/data/devices.json');
+      assert.equal(await dialog.locator('#node-config-input-observeAgain').isChecked(), true);
+      await dialog.locator('#node-config-input-observeAgain').uncheck();
       await editor.picture('lwm2m-server');
       await editor.done();
       assert.equal(await editor.property(id('LwM2M server'), 'statsInterval'), '60');
@@ -186,6 +188,7 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
       ]);
       const again = await editor.editConfig('lwm2m-server', id('LwM2M server'));
       assert.equal(await again.locator('#lwm2m-server-devices li').count(), 1);
+      assert.equal(await again.locator('#node-config-input-observeAgain').isChecked(), false);
       assert.equal(await again.locator('.lwm2m-device-endpoint').inputValue(), 'meter-1');
       assert.equal(await again.locator('#node-config-input-devicesFile').inputValue(), '/data/devices.json');
       // There is no such file, and the server is to run.

@@ -28,8 +28,9 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
       replaceWrites: false,
       securePort: '',
       keyLogFile: '',
+      observeAgain: true,
     },
-    4,
+    5,
   ],
   ['lwm2m-credentials', credentials, { server: '' }],
   ['lwm2m-in', incoming, { server: '', endpoint: '', events: [...eventKinds], path: '', instanceKeys: 'id' }],
@@ -95,6 +96,7 @@ describe('lwm2m-server options', () => {
       name: 'LwM2M :5683',
       port: 5683,
       queue: { awakeParameter: '', replaceWrites: false },
+      observeAgain: true,
       unknownDevices: 'refuse',
       devices: [],
     });
@@ -105,6 +107,7 @@ describe('lwm2m-server options', () => {
       name: 'Plant',
       port: '5690',
       host: ' ::1 , 127.0.0.2,',
+      observeAgain: false,
       unknownDevices: 'accept-without-security',
       devices: [
         { endpoint: ' meter-1 ', mode: 'none', name: 'Cellar', timeout: '5000' },
@@ -125,6 +128,7 @@ describe('lwm2m-server options', () => {
       name: 'Plant',
       port: 5690,
       host: ['::1', '127.0.0.2'],
+      observeAgain: false,
       unknownDevices: 'accept-without-security',
       devices: [
         { endpoint: 'meter-1', mode: 'none', name: 'Cellar', timeout: 5000 },
