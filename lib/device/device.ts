@@ -26,6 +26,8 @@ export interface SimulatedDevice {
   start(): void;
   /** De-registers, frees socket and timers; takes little more than 2 s at the most. Never rejects. */
   stop(): Promise<void>;
+  /** Sends an Update now, which wakes a device that sleeps; nothing while it is not registered. */
+  update(): void;
   /**
    * Gives a resource (`/3/0/9`) or resource instance (`/3/0/6/0`) a value; from then on the simulation leaves it alone.
    * Values are those of the message contract: time as Date, ISO text or epoch ms, opaque as bytes or hex text.
@@ -104,6 +106,10 @@ class Device implements SimulatedDevice {
     return this.stopping;
   }
 
+  update(): void {
+    this.step(() => this.registration.update(this.clock.now()));
+  }
+
   set(path: string, value: unknown): void {
     const ids = pathOf(path);
     const [objectId = -1, instanceId = -1, resourceId = -1, resourceInstanceId] = ids;
@@ -157,7 +163,8 @@ class Device implements SimulatedDevice {
   private async open(): Promise<void> {
     const turn = (this.opening += 1);
     this.closeLink();
-    const { host, port } = this.options.server;
+    const { server, binding, listenMs } = this.options;
+    const { host, port } = server;
     let link: Link | undefined;
     let failure: Error | undefined;
     const giveUp = new AbortController();
@@ -169,6 +176,8 @@ class Device implements SimulatedDevice {
       link = await openLink({
         remote: { address, port },
         localPort: this.options.localPort ?? 0,
+        now: () => this.clock.now(),
+        ...(binding === 'UQ' && listenMs !== undefined && { listenMs }),
         respond: (incoming) => this.respond(incoming),
         observed: (incoming, reply, channel) => {
           const { token, request } = incoming;

@@ -11,6 +11,10 @@ export interface Remote {
 export interface GuardedSocketOptions {
   readonly type: 'udp4' | 'udp6';
   readonly remote: Remote;
+  /** How long it listens after it sent or heard something; default always. */
+  readonly listenMs?: number;
+  /** Milliseconds of a clock that goes forward; needed with `listenMs`. */
+  readonly now?: () => number;
   /** An error in a listener or while sending; for people to read, the socket goes on. */
   readonly onFault?: (error: Error) => void;
 }
@@ -23,7 +27,7 @@ export interface Tunnel {
 }
 
 /** Datagrams counted since the socket was made. `faults` are exceptions caught in listeners. */
-export type GuardCounters = Record<'received' | 'passed' | 'pings' | 'foreign' | 'sendErrors' | 'faults' | DropReason, number>;
+export type GuardCounters = Record<'received' | 'passed' | 'pings' | 'foreign' | 'asleep' | 'sendErrors' | 'faults' | DropReason, number>;
 
 /**
  * A UDP socket fit for npm `coap`: only well-formed messages of one remote endpoint reach its listeners, it sends to that
@@ -36,6 +40,7 @@ export class GuardedSocket extends Socket {
     passed: 0,
     pings: 0,
     foreign: 0,
+    asleep: 0,
     sendErrors: 0,
     faults: 0,
     short: 0,
@@ -52,6 +57,9 @@ export class GuardedSocket extends Socket {
   lastMessageId = -1;
   private readonly remote: Remote;
   private readonly onFault: (error: Error) => void;
+  private readonly listenMs: number;
+  private readonly now: () => number;
+  private activeAt = -Infinity;
   private shut = false;
   /** What messages go through, where they are not sent as they are. */
   private tunnel: Tunnel | undefined;
@@ -61,6 +69,8 @@ export class GuardedSocket extends Socket {
     super({ type: options.type } as never);
     this.remote = { address: canonicalAddress(options.remote.address), port: options.remote.port };
     this.onFault = options.onFault ?? (() => undefined);
+    this.listenMs = options.listenMs ?? Infinity;
+    this.now = options.now ?? (() => 0);
     super.on('error', (error) => this.onFault(error));
   }
 
@@ -111,6 +121,7 @@ export class GuardedSocket extends Socket {
   }
 
   private put(message: Uint8Array, offset: number, length: number, sent: (error?: Error | null) => void): void {
+    this.activeAt = this.now();
     try {
       super.send(message, offset, length, this.remote.port, this.remote.address, sent);
     } catch (error) {
@@ -134,6 +145,12 @@ export class GuardedSocket extends Socket {
       this.counters.foreign += 1;
       return false;
     }
+    // What comes to a device that sleeps is lost.
+    if (this.now() - this.activeAt > this.listenMs) {
+      this.counters.asleep += 1;
+      return false;
+    }
+    this.activeAt = this.now();
     if (!this.tunnel) return this.take(data, from);
     this.tunnel.receive(data);
     return true;

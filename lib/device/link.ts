@@ -12,6 +12,9 @@ export interface LinkOptions {
   readonly remote: Remote;
   /** 0 takes any free port. */
   readonly localPort: number;
+  /** Of a device in queue mode, see `GuardedSocketOptions`. */
+  readonly listenMs?: number;
+  readonly now: () => number;
   /** Called synchronously for every request; never throws. */
   readonly respond: (incoming: Incoming) => Reply;
   /** An observation has begun with the reply just sent; its notifications take `channel`. */
@@ -47,7 +50,13 @@ const METHOD_WITH_OBSERVE = '0.01';
 /** Opens the socket, and the DTLS session on it. Rejects with the system's error, e.g. EADDRINUSE, or `ConnectError`. */
 export async function openLink(options: LinkOptions): Promise<Link> {
   const type = options.remote.address.includes(':') ? 'udp6' : 'udp4';
-  const socket = new GuardedSocket({ type, remote: options.remote, onFault: options.fault });
+  const socket = new GuardedSocket({
+    type,
+    remote: options.remote,
+    onFault: options.fault,
+    now: options.now,
+    ...(options.listenMs !== undefined && { listenMs: options.listenMs }),
+  });
   let tunnel: DtlsTunnel | undefined;
   try {
     await new Promise<void>((resolve, reject) => {

@@ -12,8 +12,10 @@ export interface DeviceOptions {
   readonly lifetime?: number;
   /** Default '1.1'. */
   readonly lwm2mVersion?: Lwm2mVersion;
-  /** Default 'U'. 'UQ' announces queue mode; the device listens all the same. */
+  /** Default 'U'. 'UQ' announces queue mode. */
   readonly binding?: 'U' | 'UQ';
+  /** With 'UQ': how long the device listens after it sent or heard something, ms; default always. */
+  readonly listenMs?: number;
   /** Default any free port. */
   readonly localPort?: number;
   /** Of the values; default one made of the endpoint name, so that devices differ and each is the same every time. */
@@ -27,7 +29,7 @@ export interface DeviceOptions {
 
 /** Throws `DeviceError` BAD_OPTION. */
 export function checkOptions(options: Partial<DeviceOptions>): void {
-  const { endpoint, server, lifetime = 300, localPort = 0, tickMs = 1000 } = options;
+  const { endpoint, server, lifetime = 300, localPort = 0, tickMs = 1000, listenMs = 1000 } = options;
   const bad = (message: string): never => {
     throw new DeviceError('BAD_OPTION', message);
   };
@@ -42,6 +44,7 @@ export function checkOptions(options: Partial<DeviceOptions>): void {
   if (options.psk && keyOf(options.psk.key) === undefined) {
     bad('The key must be 1 to 64 bytes: hexadecimal digits, two a byte, or "base64:" and base64.');
   }
+  if (!isWhole(listenMs, 1, 86_400_000)) bad('listenMs must be 1 to 86400000.');
   if (!['1.0', '1.1', '1.2', undefined].includes(options.lwm2mVersion)) bad('The LwM2M version must be 1.0, 1.1 or 1.2.');
   if (!['U', 'UQ', undefined].includes(options.binding)) bad('The binding must be U or UQ.');
 }

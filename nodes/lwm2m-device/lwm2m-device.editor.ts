@@ -11,9 +11,10 @@ interface Device {
   lwm2mVersion: string;
   security: string;
   identity: string;
+  sleepAfter: number | string;
 }
 
-const version = 2;
+const version = 3;
 
 RED.nodes.registerType<Device>('lwm2m-device', {
   category,
@@ -31,6 +32,7 @@ RED.nodes.registerType<Device>('lwm2m-device', {
     lwm2mVersion: { value: '1.1' },
     security: { value: 'none' },
     identity: { value: '' },
+    sleepAfter: { value: '', validate: wholeNumber('lwm2m-device.invalid.sleepAfter', 0, 86_400, true) },
   },
   credentials: { psk: { type: 'password' } },
   paletteLabel() {

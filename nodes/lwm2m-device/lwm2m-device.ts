@@ -1,6 +1,6 @@
 import type { Node, NodeAPI, NodeDef, NodeStatus } from 'node-red';
 import { createDevice } from '../../lib/index';
-import type { DeviceEvent, Lwm2mVersion, SimulatedDevice } from '../../lib/index';
+import type { DeviceEvent, DeviceOptions, Lwm2mVersion, SimulatedDevice } from '../../lib/index';
 import { numberField, reasonOf, textField } from '../shared/fields';
 import { StatusLine } from '../shared/status';
 import { migrate } from './migrations';
@@ -40,7 +40,8 @@ function init(RED: NodeAPI): void {
     this.on('input', (msg, _send, done) => {
       try {
         if (!device) throw new Error(RED._('lwm2m-device.errors.notStarted'));
-        device.set(textField(msg.topic), msg.payload);
+        if (textField(msg.topic) === 'update') device.update();
+        else device.set(textField(msg.topic), msg.payload);
         done();
       } catch (error) {
         done(error instanceof Error ? error : new Error(reasonOf(error)));
@@ -67,15 +68,17 @@ function init(RED: NodeAPI): void {
 }
 
 /** Throws an Error in plain words for a setting that cannot be meant. */
-function deviceOptions(settings: DeviceSettings, credentials: { readonly psk?: unknown } | undefined) {
+function deviceOptions(settings: DeviceSettings, credentials: { readonly psk?: unknown } | undefined): DeviceOptions {
   const identity = textField(settings.identity);
   const key = textField(credentials?.psk);
+  const sleepAfter = numberField(settings.sleepAfter, 'sleepAfter', 0, 86_400) ?? 0;
   return {
     endpoint: textField(settings.endpoint),
     server: { host: textField(settings.host) || '127.0.0.1', port: numberField(settings.port, 'port', 1, 65535) ?? defaultPort },
     lifetime: numberField(settings.lifetime, 'lifetime', 1, maxLifetime) ?? defaultLifetime,
     lwm2mVersion: (versions.includes(settings.lwm2mVersion) ? settings.lwm2mVersion : '1.1') as Lwm2mVersion,
     ...(settings.security === 'psk' && { psk: { key, ...(identity && { identity }) } }),
+    ...(sleepAfter > 0 && { binding: 'UQ' as const, listenMs: sleepAfter * 1000 }),
   };
 }
 

@@ -6,6 +6,8 @@ import { Editor, openBrowser } from './editor';
 
 /** What is pressed, and what the badge of the command says then. */
 interface Step {
+  /** What the debug sidebar has to show before. */
+  readonly after?: RegExp;
   readonly button: string;
   readonly command: string;
   readonly result: RegExp;
@@ -51,6 +53,13 @@ const examples: Readonly<Record<string, readonly Step[]>> = {
     { button: 'Look at them', command: 'Discover', result: /^CONTENT/, answer: /value: array/ },
     { button: 'Remove pmax', command: 'Remove attribute', result: /^CHANGED/, answer: /result: "CHANGED"/ },
     { button: 'Observe temperature', command: 'Observe', result: /^CONTENT/, answer: /value: -?[\d.]+/ },
+  ],
+  '08-queue': [
+    { button: 'Read battery', after: /"sleeping"/, command: 'Battery level', result: /^queued 1$/, answer: /"sleeping"/ },
+    { button: 'Timezone: Europe/Vienna', command: 'Write timezone', result: /^queued 1$/, answer: /"sleeping"/ },
+    { button: 'Wait for a second only', command: 'With one second', result: /^EXPIRED$/, answer: /result: "EXPIRED"/ },
+    { button: 'Wake the device', command: 'Battery level', result: /^CONTENT/, answer: /result: "CONTENT", value: \d+/ },
+    { button: 'Wake the device', command: 'Write timezone', result: /^CHANGED/, answer: /result: "CHANGED"/ },
   ],
   '09-psk': [{ button: 'Read battery', command: 'Command', result: /^CONTENT/, answer: /result: "CONTENT", value: \d+/ }],
 };
@@ -139,9 +148,10 @@ describe('the examples of the commands', () => {
         await editor.picture(name);
       });
 
-      for (const { button, command, result, answer } of steps) {
+      for (const { button, after, command, result, answer } of steps) {
         it(`does what ${button} says`, async () => {
           const messages = await editor.showDebug();
+          if (after) await messages.filter({ hasText: after }).last().waitFor({ state: 'attached' });
           await editor.press(await id(button));
           await editor.badge(await id(command), result);
           await messages.filter({ hasText: answer }).last().waitFor({ state: 'attached' });

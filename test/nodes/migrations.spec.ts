@@ -66,8 +66,9 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
       lwm2mVersion: '1.1',
       security: 'none',
       identity: '',
+      sleepAfter: '',
     },
-    2,
+    3,
   ],
 ];
 

@@ -310,6 +310,33 @@ describe('a simulated device and its server', () => {
     assert.ok(register.payload.length > 0);
   });
 
+  it('[DEV-039] is deaf while it sleeps, until it is told to update', async () => {
+    const register = await startRegistered({ binding: 'UQ', listenMs: 4000 });
+    assert.deepEqual(register.texts('Uri-Query').slice(3), ['b=U', 'Q']);
+    await clock.elapse(4000);
+    peer.ask('GET', '/3/0/3', { token: Buffer.from('t1') });
+    assert.equal(String((await peer.next()).token), 't1');
+    await clock.elapse(4001);
+    peer.ask('GET', '/3/0/3', { token: Buffer.from('t2') });
+    // Sent, and read by the device, which is in the same loop.
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((done) => setImmediate(done));
+    device.update();
+    const update = await peer.next();
+    assert.deepEqual(update.texts('Uri-Path'), ['rd', 'a1']);
+    peer.reply(update, '2.04');
+    peer.ask('GET', '/3/0/3', { token: Buffer.from('t3') });
+    assert.equal(String((await peer.next()).token), 't3');
+  });
+
+  it('[DEV-039] wakes by itself to update', async () => {
+    await startRegistered({ binding: 'UQ', listenMs: 4000, lwm2mVersion: '1.0' });
+    await clock.elapse(240_000);
+    const update = await peer.next();
+    peer.reply(update, '2.04');
+    peer.ask('GET', '/3/0/3', { token: Buffer.from('t1') });
+    assert.equal(String((await peer.next()).token), 't1');
+  });
+
   it('[DEV-005] takes a separate answer to its Register', async () => {
     start();
     const register = await peer.next();

@@ -48,6 +48,33 @@ describe('the guarded socket', () => {
     assert.equal(guarded.counters.foreign, 3);
   });
 
+  it('[DEV-039] hears nothing when it has neither sent nor heard anything for as long as it listens', async () => {
+    let now = 0;
+    const { port } = server.address();
+    const remote = { address: '127.0.0.1', port };
+    const sleeper = new GuardedSocket({ type: 'udp4', remote, listenMs: 1000, now: () => now });
+    // Only a bound socket closes at once.
+    sleeper.bind(0, '127.0.0.1');
+    await once(sleeper, 'listening');
+    const passed: number[] = [];
+    sleeper.on('message', () => passed.push(now));
+    const at = (time: number): void => {
+      now = time;
+      sleeper.emit('message', GET, from('127.0.0.1', port));
+    };
+    at(0);
+    assert.deepEqual(passed, [], 'it sleeps until it says something');
+    sleeper.send(GET, 0, 4, port, '127.0.0.1');
+    for (const time of [1000, 2000, 3001, 3500]) at(time);
+    assert.deepEqual(passed, [1000, 2000]);
+    now = 5000;
+    sleeper.send(GET, 0, 4, port, '127.0.0.1');
+    at(5900);
+    assert.deepEqual(passed, [1000, 2000, 5900]);
+    assert.equal(sleeper.counters.asleep, 3);
+    sleeper.close();
+  });
+
   it('[DEV-002] drops and counts what is malformed', () => {
     guarded.emit('message', Buffer.from('4001123', 'hex'), from('127.0.0.1', server.address().port));
     guarded.emit('message', Buffer.from('40011234ff', 'hex'), from('127.0.0.1', server.address().port));

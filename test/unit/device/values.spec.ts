@@ -100,6 +100,7 @@ describe('options of a device', () => {
     ['another binding', { endpoint: 'x', server, binding: 'S' }],
     ['a local port beyond 65535', { endpoint: 'x', server, localPort: 65_536 }],
     ['a tick of 1 ms', { endpoint: 'x', server, tickMs: 1 }],
+    ['a device that never listens', { endpoint: 'x', server, binding: 'UQ', listenMs: 0 }],
   ];
   for (const [name, options] of bad) {
     it(`[DEV-038] refuses ${name}`, () => {
