@@ -3,7 +3,7 @@ import { isDtls } from '../../../lib/dtls/transport';
 import * as coap from '../../support/coap-message';
 import { dialogue } from '../../support/coap-dialogue';
 import { COAPS, identityOf } from '../../support/scheme';
-import { closeAll, createWorld, DEVICE, ELSEWHERE, perform, read, ScriptedPeer } from '../server/fixture';
+import { closeAll, createWorld, DEVICE, ELSEWHERE, LIST, perform, read, ScriptedPeer } from '../server/fixture';
 
 const WITH_CONNECTION_ID = 25;
 
@@ -60,6 +60,14 @@ describe(`what the tests run over: ${COAPS ? 'coaps' : 'coap'}`, () => {
     const datagrams = wire(ground);
     assert.equal(peer.code({ path: `/rd/${id}` }), '2.04');
     assert.equal(datagrams.length, 2);
+  });
+
+  it('takes a datagram that arrives twice for two only where nothing tells them apart', () => {
+    const ground = createWorld({ up: { duplication: 1 } });
+    const peer = new ScriptedPeer(ground);
+    peer.request({ query: ['ep=dev', 'lwm2m=1.1'], contentFormat: 40, payload: LIST });
+    peer.tick();
+    assert.equal(peer.inbox.length, COAPS ? 1 : 2);
   });
 
   it('lets somebody else act for a device only where nothing is proven', () => {
