@@ -14,7 +14,7 @@ import { Observations, type LastNotification } from './observe';
 import { Observers } from './observers';
 import { OutgoingRequests } from './outgoing';
 import { completeParams, type CoapParams } from './params';
-import { newPeerState, PeerTable, type PeerState, type Standing } from './peers';
+import { isIdle, newPeerState, PeerTable, type PeerState, type Standing } from './peers';
 import { RateLimits } from './rates';
 import { Replies } from './replies';
 import { retransmit, sendReset, settleConfirmable } from './reliability';
@@ -205,6 +205,7 @@ export class CoapCore implements Core {
     // In this order: what is given up with the observations must not let waiting requests go to the old route.
     this.#outgoing.moveQueue(old, state);
     this.#observations.move(old, state);
+    this.#forget(old, from);
   }
 
   /** The route is gone: exchanges end; observations stay, for they belong to the device. */
@@ -214,6 +215,12 @@ export class CoapCore implements Core {
     if (!state) return;
     this.#outgoing.failAll(state, 'unreachable', detail);
     this.#abandon(state, failure('unreachable', detail));
+    this.#forget(state, peer);
+  }
+
+  /** Of a session that is over there is nothing to remember, and its keys are not to be held on to. */
+  #forget(state: PeerState, { ended }: Peer): void {
+    if (ended === true && isIdle(state)) this.#context.peers.drop(state);
   }
 
   /** Ends every exchange with the reason `closed`. The core is not used afterwards. */

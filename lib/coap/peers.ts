@@ -223,6 +223,13 @@ export class PeerTable {
     state.seen = null;
   }
 
+  /** Forgets an idle peer that will not come again. */
+  drop(state: PeerState): void {
+    this.#unlink(state);
+    this.#forgetSeen(state);
+    this.#states.delete(state.peer.key);
+  }
+
   clear(): void {
     this.#states.clear();
     this.seenBytes = 0;
@@ -234,9 +241,7 @@ export class PeerTable {
     let candidate = this.#oldest;
     for (let i = 0; i < 16 && candidate; i++) {
       if (isIdle(candidate)) {
-        this.#unlink(candidate);
-        this.#forgetSeen(candidate);
-        this.#states.delete(candidate.peer.key);
+        this.drop(candidate);
         return true;
       }
       candidate = candidate.newer;

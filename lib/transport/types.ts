@@ -22,6 +22,8 @@ export interface Peer {
   readonly transport: Transport;
   /** The local address it came to, where each has a socket of its own. */
   readonly local?: string;
+  /** Over for good: nothing will come by this key again. A route over UDP never is. */
+  readonly ended?: boolean;
 }
 
 /** Sends whole CoAP messages; may drop them (CoAP retransmits). Never throws. */

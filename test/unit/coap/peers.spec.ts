@@ -55,6 +55,21 @@ describe('CoAP peers', () => {
       assert.equal(t.core.deadline(), Infinity);
     });
 
+    it('[COAP-132] a session that is over is forgotten at once, with its message ids, unless something of it goes on', () => {
+      const t = dialogue({ onRequest: hello });
+      observed(t);
+      t.receive('CON GET /a mid=1', 'one');
+      t.receive('CON GET /a mid=1', 'three');
+      t.core.gone({ ...t.peer('one'), ended: true }, 'closed', t.now);
+      t.core.gone({ ...t.peer(), ended: true }, 'closed', t.now);
+      t.core.gone({ ...t.peer('three'), ended: false }, 'unreachable', t.now);
+      assert.equal(t.core.sizes().peers, 2);
+      t.core.rebind({ ...t.peer(), ended: true }, t.peer('new'), t.now);
+      assert.equal(t.core.sizes().peers, 2, 'what went on is with the new one');
+      t.receive('NON 2.05 token=$o observe=11 "b"', 'new');
+      t.expectReport('notification 2.05 "b"');
+    });
+
     it('[COAP-132] everything that can begin comes to an end, and nothing is held', () => {
       const t = dialogue();
       t.receive('CON POST /a b1=0/1/16 bytes=0..16', 'upload');
