@@ -1,4 +1,5 @@
-import { createHmac, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { Hmac } from './hmac';
 
 /** Bytes of SHA-256. */
 const HASH = 32;
@@ -10,16 +11,12 @@ export function prf(secret: Uint8Array, label: string, seed: Uint8Array, length:
   input.write(label, HASH, 'latin1');
   input.set(seed, HASH + label.length);
   const out = Buffer.alloc(length);
+  const hmac = new Hmac(secret);
   for (let made = 0; made < length; made += HASH) {
-    input.write(hmac(secret, input.subarray(made === 0 ? HASH : 0, made === 0 ? undefined : HASH)), 'latin1');
-    out.write(hmac(secret, input), made, 'latin1');
+    input.write(hmac.of(input.subarray(made === 0 ? HASH : 0, made === 0 ? undefined : HASH)), 'latin1');
+    out.write(hmac.of(input), made, 'latin1');
   }
   return out;
-}
-
-/** As a text of Latin-1 (`binary`): a buffer of its own for each costs more than the hash, and is work for the garbage collector. */
-function hmac(secret: Uint8Array, data: Uint8Array): string {
-  return createHmac('sha256', secret).update(data).digest('binary');
 }
 
 export function sha256(parts: readonly Uint8Array[]): Buffer {

@@ -62,11 +62,19 @@ export function negotiate(hello: ClientHello, suites: readonly CipherSuite[]): C
   const groups = readGroups(extensions);
   // Without the extension a client leaves the choice to the server; P-256 is what everybody has.
   const group = groups ? groups.find(isGroup) : Group.SECP256R1;
-  const common = cipherSuites.flatMap((id) => suites.filter((suite) => suite.id === id));
-  const suite = common.find(({ keyExchange }) => keyExchange === 'psk' || group !== undefined);
+  let suite: CipherSuite | undefined;
+  let needsGroup = false;
+  for (const id of cipherSuites) {
+    const ours = suites.find((each) => each.id === id);
+    if (ours?.keyExchange === 'psk' || (ours && group !== undefined)) {
+      suite = ours;
+      break;
+    }
+    needsGroup ||= ours !== undefined;
+  }
   if (!suite) {
-    const reason = common.length > 0 ? 'no-common-group' : 'no-common-suite';
-    const what = common.length > 0 ? 'curves' : 'cipher suites';
+    const reason = needsGroup ? 'no-common-group' : 'no-common-suite';
+    const what = needsGroup ? 'curves' : 'cipher suites';
     throw new NegotiationError(AlertDescription.HANDSHAKE_FAILURE, reason, `the device offers none of our ${what}`);
   }
   const ecdhe = suite.keyExchange === 'ecdhe_psk';

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey, randomBytes } from 'node:crypto';
+import { createHmac, createPrivateKey, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Group } from '../../../lib/dtls/constants';
 import { open, seal } from '../../../lib/dtls/crypto/aead';
 import { agree, generateEphemeral } from '../../../lib/dtls/crypto/ecdh';
+import { Hmac } from '../../../lib/dtls/crypto/hmac';
 import { aeadKeys, masterSecret, prf, pskPremaster, sha256, verifyData } from '../../../lib/dtls/crypto/prf';
 import { HandshakeError } from '../../../lib/dtls/errors';
 import { wholeMessage } from '../../../lib/dtls/handshake/messages';
@@ -24,6 +25,39 @@ describe('DTLS: primitives by the vectors of their documents', () => {
       'e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af0fa022f7077def17abfd3797c0564bab' +
         '4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff70187347b66',
     );
+  });
+
+  // RFC 4231 4.2, 4.3, 4.4, 4.7, 4.8: key, data, HMAC-SHA-256.
+  const macs: readonly (readonly [string, Buffer, Buffer, string])[] = [
+    ['1', Buffer.alloc(20, 0x0b), Buffer.from('Hi There'), 'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7'],
+    [
+      '2',
+      Buffer.from('Jefe'),
+      Buffer.from('what do ya want for nothing?'),
+      '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+    ],
+    ['3', Buffer.alloc(20, 0xaa), Buffer.alloc(50, 0xdd), '773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe'],
+    [
+      '6',
+      Buffer.alloc(131, 0xaa),
+      Buffer.from('Test Using Larger Than Block-Size Key - Hash Key First'),
+      '60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54',
+    ],
+  ];
+  for (const [number, key, data, expected] of macs) {
+    it(`[DTLS-001] HMAC-SHA256, test case ${number} of RFC 4231`, () => {
+      assert.equal(Buffer.from(new Hmac(key).of(data), 'latin1').toString('hex'), expected);
+    });
+  }
+
+  it('[DTLS-001] HMAC-SHA256 with keys and texts of every length as node:crypto has it, one text after the other', () => {
+    for (let length = 0; length <= 200; length += 1) {
+      const key = randomBytes(length);
+      const hmac = new Hmac(key);
+      for (const data of [randomBytes(200 - length), randomBytes(32), Buffer.alloc(0)]) {
+        assert.equal(Buffer.from(hmac.of(data), 'latin1').toString('hex'), createHmac('sha256', key).update(data).digest('hex'));
+      }
+    }
   });
 
   it('[DTLS-002] CCM with a tag of 8 bytes: SP 800-38C, example 3', () => {
