@@ -227,6 +227,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     },
     queue: (endpoint) => (listener && core?.queue(endpoint)) ?? [],
     cancelQueued: (id) => (listener && core?.cancelQueued(id)) ?? false,
+    cancelWaitingOf: (nodeId, endpoint) => (listener && core?.cancelWaitingOf(nodeId, endpoint)) ?? 0,
     waitingOf: (nodeId) => core?.waitingOf(nodeId) ?? 0,
     awake: (endpoint) => listener && core?.awake(endpoint),
     stats,

@@ -103,6 +103,8 @@ export interface Lwm2mServer {
   queue(endpoint: string): QueuedCommand[];
   /** Ends a command of `queue` with `CANCELLED`; false when there is none of this id any more. */
   cancelQueued(id: string): boolean;
+  /** Ends all commands of a node that wait, for one device or for all, with `CANCELLED`; one on its way goes on. Returns how many. */
+  cancelWaitingOf(nodeId: string, endpoint?: string): number;
   /** How many commands of a node wait for their devices. */
   waitingOf(nodeId: string): number;
   /** Whether a device in queue mode listens; undefined when it always does, or is not registered. */

@@ -196,6 +196,13 @@ export class CommandQueue implements Core {
     return true;
   }
 
+  /** Ends the commands of a node that wait, for one device or for all, with `CANCELLED`. Returns how many there were. */
+  cancelOf(nodeId: string, endpoint?: string): number {
+    const items = this.#commands.itemsOf(nodeId, endpoint);
+    for (const { id } of items) this.cancel(id);
+    return items.length;
+  }
+
   record(id: string): StateRecord | undefined {
     return this.#commands.record(id);
   }

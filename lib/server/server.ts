@@ -202,6 +202,11 @@ export class ServerCore {
     return this.#queue.cancel(id);
   }
 
+  /** Ends all commands of a node that wait, for one device or for all, with `CANCELLED`; one on its way goes on. Returns how many. */
+  cancelWaitingOf(nodeId: string, endpoint?: string): number {
+    return this.#queue.cancelOf(nodeId, endpoint);
+  }
+
   /** How many commands of a node wait for their devices. */
   waitingOf(nodeId: string): number {
     return this.#queue.waitingOf(nodeId);

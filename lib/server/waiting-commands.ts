@@ -44,6 +44,13 @@ export class WaitingCommands {
     return this.#byNode.get(nodeId) ?? 0;
   }
 
+  /** Those of a node that wait, for one device or for all. */
+  itemsOf(nodeId: string, endpoint?: string): QueuedItem[] {
+    if (this.ofNode(nodeId) === 0) return [];
+    const all = endpoint === undefined ? Array.from(this.#lines.values(), ({ waiting }) => waiting).flat() : this.of(endpoint);
+    return all.filter((item) => !item.again && item.origin?.nodeId === nodeId);
+  }
+
   /** The one that was sent, and has no result yet. */
   sending(endpoint: string): QueuedItem | undefined {
     return this.#lines.get(endpoint)?.sending;

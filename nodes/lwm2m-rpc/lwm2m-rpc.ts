@@ -84,7 +84,14 @@ function init(RED: NodeAPI): void {
     else status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-rpc.status.noServer' });
 
     this.on('input', (msg, send, done) => {
-      const waiting: Waiting = { nodeId: this.id, msg, endpoint: textField(settings.endpoint) || endpointOf(msg), since: Date.now() };
+      const endpoint = textField(settings.endpoint) || endpointOf(msg);
+      if (callsBack(msg)) {
+        // Each of them has its message, with the result CANCELLED.
+        server?.live?.server.cancelWaitingOf(this.id, endpoint === '' ? undefined : endpoint);
+        done();
+        return;
+      }
+      const waiting: Waiting = { nodeId: this.id, msg, endpoint, since: Date.now() };
       callbacks.set(waiting, { send, done });
       showWaiting();
       void perform(RED, this, settings, server, waiting, showWaiting).then((result) => deliveries.settle(waiting, result));
@@ -151,6 +158,12 @@ function evaluate(RED: NodeAPI, node: Node, { value, valueType }: RpcSettings, m
       error ? reject(error) : resolve(result),
     );
   });
+}
+
+/** As with the nodes of Node-RED that hold messages. A `false` asks for nothing. */
+function callsBack(msg: NodeMessage): boolean {
+  const { reset } = msg as { readonly reset?: unknown };
+  return reset !== undefined && reset !== false;
 }
 
 /** The name as it came: blanks may be part of it. */

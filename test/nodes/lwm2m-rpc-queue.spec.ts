@@ -83,6 +83,20 @@ describe('lwm2m-rpc with waiting commands', () => {
     await badges.seen(/^EXPIRED$/);
   });
 
+  it('calls back what waits, of a device or of all, on a message with `reset`, which is no command', async () => {
+    const server = await start();
+    const out = new Inbox('out');
+    getNode('rpc').receive({ reset: true, endpoint: 'meter-1', payload: 'Read {"id":"/3/0/9"}' });
+    getNode('rpc').receive({ reset: 1 });
+    getNode('rpc').receive({ reset: false, endpoint: 'meter-1', payload: 'Read {"id":"/3/0/9"}' });
+    await out.first();
+    assert.deepEqual(server.calledBack, [
+      ['rpc', 'meter-1'],
+      ['rpc', undefined],
+    ]);
+    assert.equal(server.performed.length, 1);
+  });
+
   it('sends the result of a command from before a restart with the message it came with', async () => {
     const server = await start();
     const out = new Inbox('out');

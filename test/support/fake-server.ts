@@ -73,6 +73,7 @@ export class FakeServer implements Lwm2mServer {
   readonly securePort = 0;
   readonly listening = true;
   model: Model = omaModel();
+  readonly calledBack: [string, string | undefined][] = [];
   readonly performed: { endpoint: string; operation: Operation; timeout: number | undefined }[] = [];
   devices: Registration[] = [];
   /** Commands that wait for their devices. */
@@ -143,6 +144,10 @@ export class FakeServer implements Lwm2mServer {
   }
   cancelQueued(): boolean {
     return false;
+  }
+  cancelWaitingOf(nodeId: string, endpoint?: string): number {
+    this.calledBack.push([nodeId, endpoint]);
+    return this.waiting;
   }
   waitingOf(): number {
     return this.waiting;

@@ -308,6 +308,26 @@ describe('commands for a sleeping device', () => {
     assert.match(errorOf(full[0]), /2 commands wait for sleeping devices already/);
   });
 
+  it('[SRV-239] calls back what waits of one caller, for one device or for all', async () => {
+    const { ground, peer, id, results, give } = world();
+    const other = new ScriptedPeer(ground, ELSEWHERE, 0x2000, 'other');
+    other.register({ endpoint: 'other', query: ['lt=1000000', 'Q'] });
+    sleep(ground, peer);
+    give(execute, origin(1), 'mine ');
+    give(execute, { origin: { nodeId: 'n2', context: 2 } }, 'theirs ');
+    void ground.server.perform('other', execute, origin(3)).then(({ kind }) => results.push(`elsewhere ${kind}`));
+    assert.equal(ground.server.cancelWaitingOf('n1', 'nobody'), 0);
+    assert.equal(ground.server.cancelWaitingOf('n1', 'dev'), 1);
+    await settled();
+    assert.deepEqual(results, ['mine CANCELLED']);
+    assert.equal(ground.server.cancelWaitingOf('n1'), 1);
+    assert.equal(ground.server.cancelWaitingOf('n1'), 0);
+    await settled();
+    assert.deepEqual(results, ['mine CANCELLED', 'elsewhere failed']);
+    wake(peer, id);
+    assert.deepEqual(serve(peer), ['/3/0/4'], 'that of the other caller');
+  });
+
   it('[SRV-239] calls back a command that waits, and one on its way', async () => {
     const { ground, peer, id, results, full, give } = world();
     sleep(ground, peer);
