@@ -223,8 +223,9 @@ export class PeerTable {
     state.seen = null;
   }
 
-  /** Forgets an idle peer that will not come again. */
+  /** Forgets an idle peer that will not come again; no harm when it was forgotten before, e.g. to make room for its successor. */
   drop(state: PeerState): void {
+    if (this.#states.get(state.peer.key) !== state) return;
     this.#unlink(state);
     this.#forgetSeen(state);
     this.#states.delete(state.peer.key);

@@ -148,6 +148,8 @@ export class LiveSessions {
     const { link } = session;
     if (!link.canSend || session.allowance < data.length + link.overhead) {
       counters.sendsRefused++;
+      // The reservation is still on its way, or has failed: only asking again ends the silence.
+      if (!link.canSend && link.sendSeq < MAX_SEQUENCE) this.#keep(session);
       if (link.sendSeq >= MAX_SEQUENCE) this.#end(session, 'exhausted', 'all record numbers are used');
       return;
     }

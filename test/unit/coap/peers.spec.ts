@@ -70,6 +70,18 @@ describe('CoAP peers', () => {
       t.expectReport('notification 2.05 "b"');
     });
 
+    it('[COAP-132] one that makes room for its own successor is forgotten once, and the others in their time', () => {
+      const t = dialogue({ params: { maxPeers: 3 }, onRequest: hello });
+      for (const name of ['one', 'two', 'three']) t.receive('CON GET /a mid=1', name);
+      t.core.rebind({ ...t.peer('one'), ended: true }, t.peer('new'), t.now);
+      assert.equal(t.core.sizes().peers, 3);
+      t.receive('CON GET /a mid=1', 'five');
+      assert.deepEqual([t.core.sizes().peers, t.core.counters.overloaded], [3, 0], 'an idle one makes room still');
+      t.wait(247_000);
+      assert.deepEqual([t.core.sizes().peers, t.core.sizes().seenBytes], [0, 0]);
+      assert.equal(t.core.deadline(), Infinity);
+    });
+
     it('[COAP-132] everything that can begin comes to an end, and nothing is held', () => {
       const t = dialogue();
       t.receive('CON POST /a b1=0/1/16 bytes=0..16', 'upload');

@@ -108,6 +108,26 @@ describe('DTLS: sessions that outlast the process', () => {
     assert.equal(numbers.at(-1), last.reserved - 1, 'an older reservation takes nothing back and gives nothing');
   });
 
+  it('[DTLS-112] a reservation that the store did not take is asked for again when numbers are wanted: the session does not fall silent', () => {
+    const ground = createDtlsGround({ keys, persistent: true, limits: { reserve: 10 } });
+    device(ground, 'one', NONE, 1);
+    const peer = ground.peer();
+    const send = (count: number): number => {
+      const before = ground.sent.length;
+      for (let index = 0; index < count; index += 1) ground.core.send(Buffer.from('x'), peer, ground.now);
+      return ground.sent.length - before;
+    };
+    assert.equal(send(30), 10);
+    // The store fails: nothing of what was asked for so far is answered.
+    const asked = ground.changes.length;
+    assert.equal(send(1), 0);
+    assert.equal(ground.changes.length, asked + 1);
+    const last = ground.changes.at(-1);
+    assert.ok(last?.kind === 'save' && last.reserved === 21);
+    ground.core.persisted(peer.key, last.reserved);
+    assert.equal(send(30), 10);
+  });
+
   it('[DTLS-112] a session that ends is to be forgotten by the store', () => {
     const ground = createDtlsGround({ keys, persistent: true });
     const client = device(ground, 'one', NONE, 1);
