@@ -301,7 +301,10 @@ export class CoapCore implements Core {
 
   #abandon(state: PeerState, why: Failure): void {
     this.#observers.gone(state, why);
-    for (const confirmable of [...(state.confirmables?.values() ?? [])]) settleConfirmable(this.#context, confirmable);
+    // Those of requests end with them; one there still is was asked for from within such an end, and goes on.
+    for (const confirmable of [...(state.confirmables?.values() ?? [])]) {
+      if (!confirmable.exchange) settleConfirmable(this.#context, confirmable);
+    }
     this.#incoming.gone(state, why);
   }
 }

@@ -186,6 +186,21 @@ describe('CoAP peers', () => {
     t.expectNothingLeft();
   });
 
+  it('[COAP-135] a request made from within the end of another, when the peer is gone, is repeated like any other', () => {
+    const t = dialogue();
+    t.request(get);
+    t.onOutcome = () => {
+      t.onOutcome = undefined;
+      t.request(get);
+    };
+    t.core.gone(t.peer(), 'gone', t.now);
+    t.expectOutcome('unreachable');
+    t.sent.length = 0;
+    t.wait(100_000);
+    assert.equal(t.sent.length, 4);
+    t.expectOutcome('no-ack');
+  });
+
   it('[COAP-062] closing frees everything', () => {
     const t = dialogue();
     observed(t);
