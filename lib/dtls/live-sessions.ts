@@ -57,7 +57,7 @@ export class LiveSessions {
   /** A protected record that may be this session's. False when it is not: it may be a handshake's. */
   record(session: Session, record: RawRecord, route: Peer, now: number): boolean {
     const { counters, sink } = this.#options;
-    const opened = session.link.open(record, now);
+    const opened = session.link.open(record, now, route.key === session.route.key);
     switch (opened) {
       case 'forged':
         counters.forgedRecords++;

@@ -1,6 +1,8 @@
 /** A real Node-RED in a child process, with this package linked into a user directory of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -162,15 +164,21 @@ export function freeTcpPort(): Promise<number> {
 }
 
 /** A UDP port that is free now on all addresses. */
-export function freeUdpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below the ports that the system hands out by itself, where another process could take it before its user does. */
+export async function freeUdpPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000);
     const probe = createSocket('udp6');
-    probe.once('error', reject);
-    probe.bind(0, () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
+    try {
+      probe.bind(port);
+      await once(probe, 'listening');
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    } finally {
+      await new Promise<void>((resolve) => probe.close(() => resolve()));
+    }
+  }
 }
 
 async function prepare(dir: string, uiPort: number, options: NodeRedOptions): Promise<void> {

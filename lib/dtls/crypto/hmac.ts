@@ -22,7 +22,11 @@ export class Hmac {
 
   /** As a text of Latin-1, a character a byte: a Buffer of its own costs more than a hash. */
   of(data: Uint8Array): string {
-    this.#outer.write(hash('sha256', Buffer.concat([this.#inner, data]), 'binary'), BLOCK, 'latin1');
+    // Memory of its own: in the pool that all Buffers share the key would lie around.
+    const inner = Buffer.alloc(BLOCK + data.length);
+    inner.set(this.#inner, 0);
+    inner.set(data, BLOCK);
+    this.#outer.write(hash('sha256', inner, 'binary'), BLOCK, 'latin1');
     return hash('sha256', this.#outer, 'binary');
   }
 }

@@ -299,7 +299,7 @@ export abstract class Handshake {
 
   #finishedRecord(record: RawRecord, now: number): void {
     const parts = this.#finishedParts;
-    const opened = this.link?.open(record, now);
+    const opened = this.link?.open(record, now, true);
     if (!opened || !parts) return;
     if (typeof opened === 'string') {
       if (opened !== 'forged') return;

@@ -27,9 +27,18 @@ export interface LinkOptions {
   readonly ownCid: Buffer;
 }
 
-/** Failed records that are tried in a row before the link falls quiet, and how many a second after that. */
+/**
+ * Failed records from elsewhere than the peer's address that are tried in a row before the link is deaf to such, and how many a second
+ * after that: whoever has seen a connection ID can send them.
+ */
 export const FORGERY_BURST = 64;
 export const FORGERY_RATE = 16;
+/**
+ * The same from the peer's own address, where it takes more to forge one, and where deafness would silence the peer. In ten years these are
+ * 2^38 guesses at a tag of 64 bits.
+ */
+export const HOME_FORGERY_BURST = 1_000;
+export const HOME_FORGERY_RATE = 1_000;
 
 /**
  * Both directions of the records of one session: nonces, additional data (RFC 5246 6.2.3.3, RFC 6655 3, RFC 9146 5.3),
@@ -44,8 +53,9 @@ export class SecureLink {
   sendLimit = MAX_SEQUENCE;
   /** All records that failed their tag. */
   forged = 0;
-  /** When failures are forgotten, as a token bucket: the time at which the bucket is full again (monotonic ms). */
+  /** When failures are forgotten, as token buckets: the time at which the bucket is full again (monotonic ms). */
   #failuresUntil = -Infinity;
+  #homeFailuresUntil = -Infinity;
 
   constructor(options: LinkOptions) {
     const { suite, write, read, peerCid, ownCid } = options;
@@ -101,8 +111,13 @@ export class SecureLink {
     return out;
   }
 
-  /** Takes a record of this link apart. The window moves only for one that is authentic. */
-  open(record: RawRecord, now: number): OpenedRecord | Refusal {
+  #isDeaf(now: number, home: boolean): boolean {
+    if (home) return this.#homeFailuresUntil - now > (HOME_FORGERY_BURST * 1000) / HOME_FORGERY_RATE;
+    return this.#failuresUntil - now > (FORGERY_BURST * 1000) / FORGERY_RATE;
+  }
+
+  /** Takes a record of this link apart; `home`: it came from the peer's address. The window moves only for one that is authentic. */
+  open(record: RawRecord, now: number, home: boolean): OpenedRecord | Refusal {
     const { suite, read, ownCid } = this.options;
     const { body } = record;
     // With a connection ID agreed on, records without it are not of this session (RFC 9146 3).
@@ -111,7 +126,7 @@ export class SecureLink {
     const length = body.length - EXPLICIT_NONCE - tagLength(suite.aead);
     if (length < 0 || length > MAX_PLAINTEXT + 1) return 'malformed';
     if (!this.window.isNew(record.seq)) return 'replayed';
-    if (this.#failuresUntil - now > (FORGERY_BURST * 1000) / FORGERY_RATE) return 'quiet';
+    if (this.#isDeaf(now, home)) return 'quiet';
     const nonce = Buffer.allocUnsafe(12);
     nonce.set(read.salt, 0);
     nonce.set(body.subarray(0, EXPLICIT_NONCE), 4);
@@ -122,7 +137,8 @@ export class SecureLink {
     const inner = open(suite.aead, read.key, nonce, body.subarray(EXPLICIT_NONCE), additional);
     if (!inner) {
       this.forged++;
-      this.#failuresUntil = Math.max(this.#failuresUntil, now) + 1000 / FORGERY_RATE;
+      if (home) this.#homeFailuresUntil = Math.max(this.#homeFailuresUntil, now) + 1000 / HOME_FORGERY_RATE;
+      else this.#failuresUntil = Math.max(this.#failuresUntil, now) + 1000 / FORGERY_RATE;
       return 'forged';
     }
     const newest = record.seq > this.window.newest;

@@ -207,7 +207,9 @@ describe('CoAP messages on their way', () => {
       t.expectSent('CON GET /a mid=0');
     });
 
-    it('[COAP-023] [COAP-064] are not used again within 247 s: requests wait until there are some', () => {
+    it('[COAP-023] [COAP-064] are not used again within 247 s: requests wait until there are some', function () {
+      // All 65,536 numbers, over coaps with a record each.
+      this.timeout(60_000);
       const t = dialogue({ float: () => 0.25, params: { nstart: 2, probingRate: 0 } });
       const used = new Set<number>();
       const spend = (count: number): void => {
@@ -230,7 +232,9 @@ describe('CoAP messages on their way', () => {
       assert.ok(t.core.counters.midsExhausted > 0);
     });
 
-    it('[COAP-064] answers that need one are not sent', () => {
+    it('[COAP-064] answers that need one are not sent', function () {
+      // All 65,536 numbers, over coaps with a record each.
+      this.timeout(60_000);
       const t = dialogue({ float: () => 0.25, onRequest: hello, params: { probingRate: 0 } });
       for (let i = 0; i < 65_536; i++) t.core.cancel(t.request({ ...get, confirmable: false }), t.now);
       t.sent.length = 0;

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { suiteById } from '../../../lib/dtls/constants';
 import { readRecord } from '../../../lib/dtls/record/codec';
-import { FORGERY_BURST, FORGERY_RATE, SecureLink } from '../../../lib/dtls/record/link';
+import { FORGERY_BURST, FORGERY_RATE, HOME_FORGERY_BURST, HOME_FORGERY_RATE, SecureLink } from '../../../lib/dtls/record/link';
 import { ReplayWindow } from '../../../lib/dtls/record/replay';
+import type { Peer } from '../../../lib/transport/types';
 import { ScriptedClient } from '../../support/dtls/client';
 import { createDtlsGround, type DtlsGround } from '../../support/dtls/ground';
 import * as wire from '../../support/dtls/wire';
@@ -156,19 +157,38 @@ describe('DTLS: records', () => {
     assert.equal(ground.received.length, 0);
   });
 
-  it('[DTLS-065] past so many forged records in a row none is tried for a while; the session stays, and so do the counters', () => {
+  const forgeries = (ground: DtlsGround, from: Peer, count: number, cid: Buffer = Buffer.alloc(0)): void => {
+    const type = cid.length > 0 ? wire.CID_RECORD : wire.DATA;
+    for (let seq = 0; seq < count; seq += 1) ground.receive(wire.record(type, 1, 1_000 + seq, Buffer.alloc(40), { cid }), from);
+  };
+
+  it('[DTLS-065] past so many forged records of the peer in a row none is tried for a moment; the session stays, and so do the counters', () => {
     const { ground, client } = session();
-    for (let seq = 0; seq < 3 * FORGERY_BURST; seq += 1)
-      ground.receive(wire.record(wire.DATA, 1, 1_000 + seq, Buffer.alloc(40)), client.from);
+    forgeries(ground, client.from, 2 * HOME_FORGERY_BURST);
     const { forgedRecords, quietRecords } = ground.core.counters;
-    assert.ok(forgedRecords <= FORGERY_BURST + 1, `${forgedRecords} tried`);
-    assert.equal(forgedRecords + quietRecords, 3 * FORGERY_BURST);
+    assert.ok(forgedRecords <= HOME_FORGERY_BURST + 1, `${forgedRecords} tried`);
+    assert.equal(forgedRecords + quietRecords, 2 * HOME_FORGERY_BURST);
     client.say('not now');
     assert.deepEqual(texts(ground), []);
-    ground.advance(1000 / FORGERY_RATE + 1);
+    ground.advance(1000 / HOME_FORGERY_RATE + 1);
     client.say('now');
     assert.deepEqual(texts(ground), ['now']);
     assert.equal(ground.core.sizes().sessions, 1);
+  });
+
+  it('[DTLS-065] whoever forges from another address makes the session deaf to other addresses alone, for a while', () => {
+    const { ground, client } = session('PSK_CCM_8', Buffer.alloc(0));
+    const stranger = ground.route('203.0.113.66', 4_000);
+    forgeries(ground, stranger, 3 * FORGERY_BURST, ground.peer().link.options.ownCid);
+    assert.ok(ground.core.counters.forgedRecords <= FORGERY_BURST + 1, `${ground.core.counters.forgedRecords} tried`);
+    client.say('at home');
+    assert.deepEqual(texts(ground), ['at home']);
+    client.from = ground.route('198.51.100.9', 6_000);
+    client.say('moved');
+    assert.deepEqual(texts(ground), ['at home']);
+    ground.advance(1000 / FORGERY_RATE + 1);
+    client.say('moved, again');
+    assert.deepEqual(texts(ground), ['at home', 'moved, again']);
   });
 
   it('[DTLS-066] the last number is used once, and then the session ends: numbers never wrap', () => {
@@ -219,7 +239,7 @@ describe('DTLS: records', () => {
       const right: SecureLink = new SecureLink({ suite, write: two, read: one, peerCid: Buffer.alloc(0), ownCid: cid });
       const bytes = left.seal(wire.DATA, Buffer.from('hello'));
       assert.equal(bytes.length, 5 + left.overhead);
-      const opened: ReturnType<SecureLink['open']> = right.open(readRecord(bytes, 0, cid.length)!, 0);
+      const opened: ReturnType<SecureLink['open']> = right.open(readRecord(bytes, 0, cid.length)!, 0, true);
       assert.ok(typeof opened === 'object');
       assert.deepEqual([opened.type, opened.data.toString(), opened.newest], [wire.DATA, 'hello', true]);
     }
