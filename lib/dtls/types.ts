@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { Identity, Peer } from '../transport/types';
 import type { EphemeralKey } from './crypto/ecdh';
 import type { GroupId } from './constants';
@@ -9,6 +10,46 @@ export interface KeyStore {
    * reported as an error.
    */
   psk(identity: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+}
+
+/** What a certificate message holds (RFC 7250 3): a key alone, or a chain of certificates. */
+export type CertificateType = 'rpk' | 'x509';
+
+/** A key pair of ours. */
+export interface OwnKey {
+  readonly privateKey: KeyObject;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Buffer;
+  /** Certificates, DER, that of the key first; empty: the key can be shown only as it is. */
+  readonly chain: readonly Buffer[];
+}
+
+/** What a peer shows of itself: SubjectPublicKeyInfo, or certificates, its own first; all DER. */
+export type PeerCertificate =
+  { readonly type: 'rpk'; readonly publicKey: Buffer } | { readonly type: 'x509'; readonly chain: readonly Buffer[] };
+
+/** Whether what a peer shows counts. It has yet to prove that it has the private key. */
+export type CertificateVerdict =
+  | { readonly accepted: true; readonly identity: Identity; readonly publicKey: KeyObject }
+  | {
+      readonly accepted: false;
+      readonly reason: 'unknown-key' | 'bad-certificate';
+      /** `AlertDescription`. */
+      readonly alert: number;
+      /** Why, in plain words. */
+      readonly detail: string;
+      /** Who it says it is, where that can be read. */
+      readonly claimed?: Identity;
+    };
+
+/** Where certificates and raw public keys come from and are judged; upper floors implement it. */
+export interface CertificateStore {
+  /** Our keys, the preferred first; `serverName` is what the peer called us (RFC 6066 3). None: only pre-shared keys are spoken of. */
+  own(serverName: string | undefined): readonly OwnKey[];
+  /** Which types of peers there may be, the preferred first. */
+  accepts(): readonly CertificateType[];
+  /** A rejection counts as a refusal and is reported as an error. */
+  judge(shown: PeerCertificate): CertificateVerdict | Promise<CertificateVerdict>;
 }
 
 /** Work the core cannot do on the spot: look-ups and public-key operations. Answered by `DtlsCore.done` under the same number. */

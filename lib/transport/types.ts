@@ -3,11 +3,16 @@
  * Everything above this line is the same over UDP and over DTLS.
  */
 
-/** How a peer proved who it is; handed up with every message. `name` is empty for mode `none`. */
+/**
+ * How a peer proved who it is; handed up with every message. `name` is empty for mode `none`, the identity for `psk` (see `pskName`),
+ * the SHA-256 of the SubjectPublicKeyInfo in hex for `rpk`, and for `x509` the device that the certificate stands for.
+ */
 export interface Identity {
   readonly scheme: 'coap' | 'coaps';
   readonly mode: 'none' | 'psk' | 'rpk' | 'x509';
   readonly name: string;
+  /** Mode `x509`: the other names the certificate holds, any of which its device may call itself. */
+  readonly aliases?: readonly string[];
 }
 
 /**
