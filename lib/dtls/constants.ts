@@ -35,7 +35,13 @@ export const AlertDescription = {
   UNEXPECTED_MESSAGE: 10,
   BAD_RECORD_MAC: 20,
   HANDSHAKE_FAILURE: 40,
+  BAD_CERTIFICATE: 42,
+  UNSUPPORTED_CERTIFICATE: 43,
+  CERTIFICATE_REVOKED: 44,
+  CERTIFICATE_EXPIRED: 45,
+  CERTIFICATE_UNKNOWN: 46,
   ILLEGAL_PARAMETER: 47,
+  UNKNOWN_CA: 48,
   DECODE_ERROR: 50,
   DECRYPT_ERROR: 51,
   PROTOCOL_VERSION: 70,
@@ -58,6 +64,10 @@ export function alertText(description: number): string {
 export const ExtensionType = {
   SUPPORTED_GROUPS: 10,
   EC_POINT_FORMATS: 11,
+  SIGNATURE_ALGORITHMS: 13,
+  /** RFC 7250. */
+  CLIENT_CERTIFICATE_TYPE: 19,
+  SERVER_CERTIFICATE_TYPE: 20,
   /** RFC 7627. */
   EXTENDED_MASTER_SECRET: 23,
   /** RFC 9146. Drafts used 53 and 254; those are not answered. */
@@ -69,21 +79,43 @@ export const ExtensionType = {
 /** TLS_EMPTY_RENEGOTIATION_INFO_SCSV, RFC 5746 3.3. */
 export const EMPTY_RENEGOTIATION_INFO_SCSV = 0x00ff;
 
-export const Group = { SECP256R1: 23, X25519: 29 } as const;
+export const Group = { SECP256R1: 23, SECP384R1: 24, X25519: 29 } as const;
 export type GroupId = (typeof Group)[keyof typeof Group];
 
+/** Numbers of signature algorithms (RFC 5246 7.4.1.4.1, RFC 8446 4.2.3), those with SHA-1 left out. */
+export const SignatureScheme = {
+  ECDSA_SHA256: 0x0403,
+  ECDSA_SHA384: 0x0503,
+  ECDSA_SHA512: 0x0603,
+  RSA_PSS_SHA256: 0x0804,
+  RSA_PSS_SHA384: 0x0805,
+  RSA_PSS_SHA512: 0x0806,
+  RSA_PKCS1_SHA256: 0x0401,
+  RSA_PKCS1_SHA384: 0x0501,
+  RSA_PKCS1_SHA512: 0x0601,
+} as const;
+
+/** `CertificateType` of RFC 7250 on the wire. */
+export const CertificateTypeNumber = { x509: 0, rpk: 2 } as const;
+
 export type Aead = 'ccm' | 'ccm8' | 'gcm';
+
+export type KeyExchange = 'psk' | 'ecdhe_psk' | 'ecdhe_ecdsa' | 'ecdhe_rsa';
 
 /** A cipher suite we can do: how the keys are agreed on, and how records are protected. */
 export interface CipherSuite {
   readonly id: number;
   readonly name: string;
-  readonly keyExchange: 'psk' | 'ecdhe_psk';
+  readonly keyExchange: KeyExchange;
   readonly aead: Aead;
 }
 
-/** RFC 6655, RFC 5487 and RFC 8442. All of them use P_SHA256. */
+/** RFC 6655, RFC 5487, RFC 8442, RFC 7251 and RFC 5289. All of them use P_SHA256. */
 export const CIPHER_SUITES: readonly CipherSuite[] = [
+  { id: 0xc0ae, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8', keyExchange: 'ecdhe_ecdsa', aead: 'ccm8' },
+  { id: 0xc0ac, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM', keyExchange: 'ecdhe_ecdsa', aead: 'ccm' },
+  { id: 0xc02b, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_ecdsa', aead: 'gcm' },
+  { id: 0xc02f, name: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_rsa', aead: 'gcm' },
   { id: 0xc0a8, name: 'TLS_PSK_WITH_AES_128_CCM_8', keyExchange: 'psk', aead: 'ccm8' },
   { id: 0xc0a4, name: 'TLS_PSK_WITH_AES_128_CCM', keyExchange: 'psk', aead: 'ccm' },
   { id: 0x00a8, name: 'TLS_PSK_WITH_AES_128_GCM_SHA256', keyExchange: 'psk', aead: 'gcm' },
@@ -91,6 +123,11 @@ export const CIPHER_SUITES: readonly CipherSuite[] = [
   { id: 0xd005, name: 'TLS_ECDHE_PSK_WITH_AES_128_CCM_SHA256', keyExchange: 'ecdhe_psk', aead: 'ccm' },
   { id: 0xd001, name: 'TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_psk', aead: 'gcm' },
 ];
+
+/** Whether its peers prove themselves by a pre-shared key; else by certificates or raw public keys. */
+export function usesPsk({ keyExchange }: CipherSuite): boolean {
+  return keyExchange === 'psk' || keyExchange === 'ecdhe_psk';
+}
 
 export function suiteById(id: number): CipherSuite | undefined {
   return CIPHER_SUITES.find((suite) => suite.id === id);

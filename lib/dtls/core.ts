@@ -5,16 +5,17 @@ import type { Core, Identity, Peer, Transport } from '../transport/types';
 import { CIPHER_SUITES, ContentType, HandshakeType, type CipherSuite } from './constants';
 import { Cookies } from './cookie';
 import { newCounters } from './counters';
-import { ClientHandshake, type PskCredentials } from './handshake/client';
+import { ClientHandshake, type ClientCredentials } from './handshake/client';
 import type { Handshake } from './handshake/handshake';
 import type { Failure, HandshakeHost } from './handshake/types';
 import { ServerHandshake } from './handshake/server';
+import type { Offer } from './handshake/negotiate';
 import { chooseFor, screenHello } from './hello';
 import { completeLimits, type DtlsLimits } from './limits';
 import { LiveSessions } from './live-sessions';
 import { readRecord, type RawRecord } from './record/codec';
 import { Session } from './session';
-import type { DtlsCounters, DtlsJobResult, DtlsSink, SessionState } from './types';
+import type { CertificateStore, DtlsCounters, DtlsJobResult, DtlsSink, SessionState } from './types';
 
 export interface DtlsCoreOptions {
   readonly sink: DtlsSink;
@@ -26,6 +27,8 @@ export interface DtlsCoreOptions {
   readonly limits?: Partial<DtlsLimits>;
   /** Names of cipher suites that may be used; default all of ours. */
   readonly suites?: readonly string[];
+  /** Our keys, and which certificates may be shown to us; default none, and only pre-shared keys are spoken of. */
+  readonly certificates?: Pick<CertificateStore, 'own' | 'accepts'>;
   /** First bytes of all our connection IDs, such as the number of a node; shorter than the IDs. */
   readonly cidPrefix?: Buffer;
   /** Sessions are kept: record numbers are reserved through `persist` and `persisted`. */
@@ -41,6 +44,7 @@ export class DtlsCore implements Core {
   readonly limits: DtlsLimits;
   readonly suites: readonly CipherSuite[];
   readonly #sink: DtlsSink;
+  readonly #offer: Offer;
   readonly #random: Random;
   readonly #prefix: Buffer;
   readonly #cookies: Cookies;
@@ -65,6 +69,7 @@ export class DtlsCore implements Core {
       throw new RangeError('a prefix must leave 4 bytes of the connection ID');
     }
     this.#sink = sink;
+    this.#offer = { suites: this.suites, certificates: options.certificates };
     this.#random = random;
     this.#prefix = cidPrefix;
     this.#now = now;
@@ -117,10 +122,10 @@ export class DtlsCore implements Core {
    * Begins a handshake as client. Returns the number its `established` or `failed` report will have. A server that has a
    * session at this address already keeps it until the new one is complete.
    */
-  connect(route: Peer, psk: PskCredentials, now: number): number {
+  connect(route: Peer, credentials: ClientCredentials, now: number): number {
     this.#now = now;
     const ownCid = this.#offeredCid();
-    const handshake = new ClientHandshake({ id: this.#nextId++, host: this.#host, route, now, psk, ownCid });
+    const handshake = new ClientHandshake({ id: this.#nextId++, host: this.#host, route, now, credentials, ownCid });
     this.#begin(handshake, now);
     handshake.start(now);
     return handshake.id;
@@ -238,7 +243,7 @@ export class DtlsCore implements Core {
       this.counters.rateLimited++;
       return;
     }
-    const choice = chooseFor(proven, this.suites);
+    const choice = chooseFor(proven, this.#offer);
     if ('alert' in choice) {
       reply(choice.alert);
       this.#reportFailure({ route, attempt: undefined, claimed: undefined }, choice, now);

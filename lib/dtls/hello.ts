@@ -1,10 +1,10 @@
 import type { Peer } from '../transport/types';
-import { AlertLevel, ContentType, HandshakeType, VERSION_1_2, type CipherSuite } from './constants';
+import { AlertLevel, ContentType, HandshakeType, VERSION_1_2 } from './constants';
 import type { Cookies } from './cookie';
 import { DecodeError } from './errors';
 import { alertFor } from './errors';
 import { readClientHello, readFragments, wholeMessage, writeHelloVerifyRequest, type ClientHello } from './handshake/messages';
-import { negotiate, NegotiationError, type Choice } from './handshake/negotiate';
+import { negotiate, NegotiationError, type Choice, type Offer } from './handshake/negotiate';
 import { plainRecord, type RawRecord } from './record/codec';
 import type { DtlsCounters, HandshakeFailure } from './types';
 
@@ -63,13 +63,13 @@ export function screenHello(
   return { hello, body: Buffer.from(body), messageSeq, recordSeq: record.seq };
 }
 
-/** What the hello and our suites have in common, or the alert that says there is nothing, ready to be sent. */
+/** What the hello and our offer have in common, or the alert that says there is nothing, ready to be sent. */
 export function chooseFor(
   { hello, recordSeq }: ProvenHello,
-  suites: readonly CipherSuite[],
+  offer: Offer,
 ): Choice | { readonly alert: Buffer; readonly reason: HandshakeFailure; readonly detail: string } {
   try {
-    return negotiate(hello, suites);
+    return negotiate(hello, offer);
   } catch (error) {
     const alert = plainRecord(ContentType.ALERT, recordSeq, Buffer.from([AlertLevel.FATAL, alertFor(error)]));
     const reason = error instanceof NegotiationError ? error.reason : 'bad-message';

@@ -1,6 +1,8 @@
 import type { GroupId } from './constants';
+import { AlertDescription } from './constants';
 import { agree, generateEphemeral, type EphemeralKey } from './crypto/ecdh';
-import type { DtlsJob, DtlsJobResult, KeyStore } from './types';
+import { signData, verifyData } from './crypto/signature';
+import type { CertificateStore, CertificateVerdict, DtlsJob, DtlsJobResult, KeyStore, PeerCertificate } from './types';
 
 /** Key pairs of one group kept ready once the group was asked for. */
 const READY = 8;
@@ -16,12 +18,18 @@ export interface Jobs {
  * Does the core's jobs: look-ups at the store, key pairs from a pool that is refilled in the thread pool, and shared secrets
  * one a turn of the loop, each under a millisecond.
  */
-export function createJobs(options: { keys: KeyStore; onError: (error: unknown) => void }): Jobs {
-  const { keys, onError } = options;
+export function createJobs(options: {
+  keys: KeyStore;
+  certificates?: CertificateStore | undefined;
+  onError: (error: unknown) => void;
+}): Jobs {
+  const { keys, certificates, onError } = options;
   const pool = new Map<GroupId, EphemeralKey[]>();
   const refilling = new Set<GroupId>();
   const waiting: (() => void)[] = [];
   let scheduled = false;
+  /** Signatures that are made or verified just now. */
+  let aside = 0;
 
   function refill(group: GroupId): void {
     const ready = pool.get(group) ?? [];
@@ -70,9 +78,58 @@ export function createJobs(options: { keys: KeyStore; onError: (error: unknown) 
     else done({ kind: 'psk', key: found });
   }
 
+  function judge(shown: PeerCertificate, done: (result: DtlsJobResult) => void): void {
+    const refuse = (error: unknown): void => {
+      onError(error);
+      const { INTERNAL_ERROR: alert } = AlertDescription;
+      done({ kind: 'judge', verdict: { accepted: false, reason: 'bad-certificate', alert, detail: 'it could not be judged' } });
+    };
+    let verdict: CertificateVerdict | Promise<CertificateVerdict>;
+    try {
+      if (!certificates) throw new Error('there is nobody to judge certificates');
+      verdict = certificates.judge(shown);
+    } catch (error) {
+      refuse(error);
+      return;
+    }
+    if (verdict instanceof Promise) verdict.then((found) => done({ kind: 'judge', verdict: found }), refuse);
+    else done({ kind: 'judge', verdict });
+  }
+
+  /** Signatures in the thread pool; `start` gets what is to be called with the result. */
+  function sideline(start: (finish: (result: DtlsJobResult) => void) => void, done: (result: DtlsJobResult) => void): void {
+    const fail = (error: unknown): void => queueMicrotask(() => done({ kind: 'failed', error }));
+    if (aside >= MAX_WAITING) {
+      fail(new Error('too much public-key work waits'));
+      return;
+    }
+    try {
+      start((result) => {
+        aside--;
+        done(result);
+      });
+      aside++;
+    } catch (error) {
+      fail(error);
+    }
+  }
+
   return {
     run(job, done) {
       switch (job.kind) {
+        case 'judge':
+          judge(job.shown, done);
+          break;
+        case 'sign':
+          sideline((finish) => {
+            signData(job.scheme, job.key, job.data, (error, signature) =>
+              finish(signature ? { kind: 'sign', signature } : { kind: 'failed', error }),
+            );
+          }, done);
+          break;
+        case 'verify':
+          sideline((finish) => verifyData(job, (right) => finish({ kind: 'verify', right })), done);
+          break;
         case 'psk':
           lookUp(job.identity, done);
           break;

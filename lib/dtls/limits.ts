@@ -56,7 +56,8 @@ export const DEFAULT_LIMITS: DtlsLimits = {
   sourceBurst: 500,
   totalRate: 500,
   totalBurst: 1_000,
-  maxMessage: 4_096,
+  // A chain of certificates with RSA keys has some 4 KiB.
+  maxMessage: 16_384,
   maxReassembly: 4_194_304,
   maxEarlyRecords: 4,
   cookieLifetime: 60_000,

@@ -3,13 +3,15 @@ import { systemRandom, type Random } from '../transport/random';
 import type { Identity, Peer, Transport, TransportSink } from '../transport/types';
 import { DtlsCore } from './core';
 import { createJobs, type Jobs } from './jobs';
-import type { PskCredentials } from './handshake/client';
+import type { ClientCredentials } from './handshake/client';
 import type { DtlsLimits } from './limits';
-import type { DtlsCounters, DtlsReport, DtlsSink, KeyStore, SessionChange, SessionState } from './types';
+import type { CertificateStore, DtlsCounters, DtlsReport, DtlsSink, KeyStore, SessionChange, SessionState } from './types';
 
 export interface DtlsTransportOptions {
   readonly driver: Driver;
   readonly keys: KeyStore;
+  /** For suites with certificates or raw public keys; default none. */
+  readonly certificates?: CertificateStore;
   /** Gets the application data of sessions, as a plain UDP transport would give it datagrams. */
   readonly sink: TransportSink;
   /** What became of handshakes and sessions. `rebind` is to be passed on to whoever holds peers. */
@@ -55,12 +57,25 @@ export class DtlsTransport implements Transport, TransportSink {
   #closed = false;
 
   constructor(options: DtlsTransportOptions) {
-    const { driver, sink, onReport, onError, random = systemRandom, limits, suites, cidPrefix, persist, keyLog, keys } = options;
+    const {
+      driver,
+      sink,
+      onReport,
+      onError,
+      random = systemRandom,
+      limits,
+      suites,
+      cidPrefix,
+      persist,
+      keyLog,
+      keys,
+      certificates,
+    } = options;
     this.#driver = driver;
     this.#sink = sink;
     this.#onReport = onReport;
     this.#onError = onError;
-    this.#jobs = createJobs({ keys, onError });
+    this.#jobs = createJobs({ keys, certificates, onError });
     const effects: DtlsSink = {
       send: (data, route) => route.transport.send(data, route),
       receive: (data, peer) => this.#sink.receive(data, peer),
@@ -77,6 +92,7 @@ export class DtlsTransport implements Transport, TransportSink {
       persistent: persist !== undefined,
       ...(limits && { limits }),
       ...(suites && { suites }),
+      ...(certificates && { certificates }),
       ...(cidPrefix && { cidPrefix }),
     });
     // 1232 bytes leave room for 1152 and the longest header with connection ID and tag.
@@ -107,11 +123,11 @@ export class DtlsTransport implements Transport, TransportSink {
   }
 
   /** A handshake as client; resolves with the peer, rejects with `ConnectError`. */
-  connect(route: Peer, psk: PskCredentials): Promise<Peer> {
+  connect(route: Peer, credentials: ClientCredentials): Promise<Peer> {
     return new Promise((resolve, reject) => {
       if (this.#closed) reject(new ConnectError('cancelled', 'the transport is closed'));
       this.#enter((now) => {
-        const id = this.#core.connect(route, psk, now);
+        const id = this.#core.connect(route, credentials, now);
         this.#attempts.set(id, { resolve, reject });
       });
     });

@@ -56,20 +56,34 @@ export interface CertificateStore {
 export type DtlsJob =
   | { readonly kind: 'psk'; readonly identity: Buffer }
   | { readonly kind: 'generate'; readonly group: GroupId }
-  | { readonly kind: 'agree'; readonly own: EphemeralKey; readonly point: Buffer };
+  | { readonly kind: 'agree'; readonly own: EphemeralKey; readonly point: Buffer }
+  | { readonly kind: 'judge'; readonly shown: PeerCertificate }
+  | { readonly kind: 'sign'; readonly scheme: number; readonly key: KeyObject; readonly data: Buffer }
+  | { readonly kind: 'verify'; readonly scheme: number; readonly key: KeyObject; readonly data: Buffer; readonly signature: Buffer };
 
 export type DtlsJobResult =
   | { readonly kind: 'psk'; readonly key: Uint8Array | undefined }
   | { readonly kind: 'generate'; readonly key: EphemeralKey }
   | { readonly kind: 'agree'; readonly shared: Uint8Array }
+  | { readonly kind: 'judge'; readonly verdict: CertificateVerdict }
+  | { readonly kind: 'sign'; readonly signature: Buffer }
+  | { readonly kind: 'verify'; readonly right: boolean }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /** Why there is no session. */
 export type HandshakeFailure =
   | 'unknown-identity'
   | 'wrong-key'
+  /** A raw public key that belongs to nobody. */
+  | 'unknown-key'
+  /** A certificate that does not count. */
+  | 'bad-certificate'
+  /** It shows neither certificate nor key. */
+  | 'no-certificate'
   | 'no-common-suite'
   | 'no-common-group'
+  /** The two sides have no kind of certificate, raw public key or signature in common. */
+  | 'no-common-certificate'
   | 'protocol-version'
   | 'bad-message'
   | 'refused-by-peer'

@@ -46,6 +46,11 @@ export class HandshakeWords {
         return `unknown identity "${printable(identity ?? '')}". ${this.#whyUnknown(identity ?? '')}`;
       case 'wrong-key':
         return `wrong key for ${who}. The key in the device and the one in the server differ.`;
+      case 'unknown-key':
+      case 'bad-certificate':
+      case 'no-certificate':
+      case 'no-common-certificate':
+        return `${detail}.`;
       case 'no-common-suite':
         return 'no common cipher suite. The server has PSK and ECDHE_PSK with AES_128_CCM_8, AES_128_CCM and AES_128_GCM_SHA256.';
       case 'no-common-group':

@@ -1,6 +1,12 @@
-import { createPublicKey, diffieHellman, generateKeyPair, type KeyObject } from 'node:crypto';
+import { createPublicKey, diffieHellman, generateKeyPair, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { AlertDescription, Group, type GroupId } from '../constants';
 import { HandshakeError } from '../errors';
+
+/** Curves in the form of Weierstrass, with the bytes of a coordinate. */
+const CURVES = {
+  [Group.SECP256R1]: { name: 'P-256', bytes: 32 },
+  [Group.SECP384R1]: { name: 'P-384', bytes: 48 },
+} as const;
 
 /** An ephemeral key pair; `point` is the public half as it goes over the wire. */
 export interface EphemeralKey {
@@ -17,7 +23,7 @@ export function generateEphemeral(group: GroupId): Promise<EphemeralKey> {
       else resolve({ group, point: pointOf(group, publicKey), privateKey });
     };
     if (group === Group.X25519) generateKeyPair('x25519', {}, done);
-    else generateKeyPair('ec', { namedCurve: 'P-256' }, done);
+    else generateKeyPair('ec', { namedCurve: CURVES[group].name }, done);
   });
 }
 
@@ -40,7 +46,7 @@ export function agree(own: EphemeralKey, peerPoint: Buffer): Buffer {
 }
 
 function derive(own: EphemeralKey, point: Buffer): Buffer | undefined {
-  const jwk = own.group === Group.X25519 ? montgomery(point) : weierstrass(point);
+  const jwk = own.group === Group.X25519 ? montgomery(point) : weierstrass(CURVES[own.group], point);
   if (!jwk) return undefined;
   try {
     return diffieHellman({ privateKey: own.privateKey, publicKey: createPublicKey({ key: jwk, format: 'jwk' }) });
@@ -50,11 +56,11 @@ function derive(own: EphemeralKey, point: Buffer): Buffer | undefined {
 }
 
 /** Uncompressed points only (RFC 8422 5.1.2). */
-function weierstrass(point: Buffer): { kty: string; crv: string; x: string; y: string } | undefined {
-  if (point.length !== 65 || point[0] !== 4) return undefined;
-  return { kty: 'EC', crv: 'P-256', x: point.toString('base64url', 1, 33), y: point.toString('base64url', 33, 65) };
+function weierstrass({ name, bytes }: { name: string; bytes: number }, point: Buffer): JsonWebKey | undefined {
+  if (point.length !== 1 + 2 * bytes || point[0] !== 4) return undefined;
+  return { kty: 'EC', crv: name, x: point.toString('base64url', 1, 1 + bytes), y: point.toString('base64url', 1 + bytes) };
 }
 
-function montgomery(point: Buffer): { kty: string; crv: string; x: string } | undefined {
+function montgomery(point: Buffer): JsonWebKey | undefined {
   return point.length === 32 ? { kty: 'OKP', crv: 'X25519', x: point.toString('base64url') } : undefined;
 }

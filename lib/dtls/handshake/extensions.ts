@@ -1,6 +1,7 @@
 import { Reader, written, type Writer } from '../bytes';
-import { ExtensionType } from '../constants';
+import { CertificateTypeNumber, ExtensionType } from '../constants';
 import { DecodeError } from '../errors';
+import type { CertificateType } from '../types';
 
 /** Extensions by their number; the order does not matter. */
 export type Extensions = ReadonlyMap<number, Buffer>;
@@ -33,22 +34,58 @@ export function writeExtensions(writer: Writer, extensions: Extensions): void {
 
 /** The groups of `supported_groups`, in the client's order; undefined when the extension is not there (RFC 8422 5.1.1). */
 export function readGroups(extensions: Extensions): number[] | undefined {
-  const data = extensions.get(ExtensionType.SUPPORTED_GROUPS);
+  return readNumbers(extensions, ExtensionType.SUPPORTED_GROUPS);
+}
+
+/** `signature_algorithms`, the peer's preferred first; undefined when the extension is not there (RFC 5246 7.4.1.4.1). */
+export function readSignatureAlgorithms(extensions: Extensions): number[] | undefined {
+  return readNumbers(extensions, ExtensionType.SIGNATURE_ALGORITHMS);
+}
+
+/** A list of numbers of two bytes. */
+function readNumbers(extensions: Extensions, type: number): number[] | undefined {
+  const data = extensions.get(type);
   if (!data) return undefined;
   const reader = new Reader(data);
   const list = new Reader(reader.vector(2, 2));
   reader.end();
-  const groups: number[] = [];
-  while (list.left > 0) groups.push(list.uint(2));
-  return groups;
+  const numbers: number[] = [];
+  while (list.left > 0) numbers.push(list.uint(2));
+  return numbers;
 }
 
-export function writeGroups(groups: readonly number[]): Buffer {
+/** The form that `readGroups` and `readSignatureAlgorithms` read. */
+export function writeNumbers(numbers: readonly number[]): Buffer {
   return written((writer) => {
     const list = writer.open();
-    for (const group of groups) writer.uint(group, 2);
+    for (const number of numbers) writer.uint(number, 2);
     writer.close(list);
   });
+}
+
+type CertificateTypeExtension = typeof ExtensionType.CLIENT_CERTIFICATE_TYPE | typeof ExtensionType.SERVER_CERTIFICATE_TYPE;
+
+/** The types of certificates a client names (RFC 7250 3); those we do not know are left out. Undefined when the extension is not there. */
+export function readCertificateTypes(extensions: Extensions, type: CertificateTypeExtension): CertificateType[] | undefined {
+  const data = extensions.get(type);
+  if (!data) return undefined;
+  const reader = new Reader(data);
+  const list = reader.vector(1, 1);
+  reader.end();
+  return Array.from(list).flatMap((number) => certificateType(number) ?? []);
+}
+
+/** The type a server has chosen; undefined for one it cannot have been offered. */
+export function readChosenCertificateType(extensions: Extensions, type: CertificateTypeExtension): CertificateType | undefined {
+  const data = extensions.get(type);
+  // Without the answer it is X.509.
+  if (!data) return 'x509';
+  return data.length === 1 ? certificateType(data[0]!) : undefined;
+}
+
+function certificateType(number: number): CertificateType | undefined {
+  if (number === CertificateTypeNumber.x509) return 'x509';
+  return number === CertificateTypeNumber.rpk ? 'rpk' : undefined;
 }
 
 /** The connection ID its sender wants to be sent (RFC 9146 3), possibly empty; undefined when the extension is not there. */

@@ -1,29 +1,55 @@
 import {
   AlertDescription,
+  CertificateTypeNumber,
   EMPTY_RENEGOTIATION_INFO_SCSV,
   ExtensionType,
   Group,
+  SignatureScheme,
+  usesPsk,
   VERSION_1_2,
   type CipherSuite,
   type GroupId,
 } from '../constants';
+import { EMPTY, uint, vector } from '../bytes';
+import { schemeFor } from '../crypto/signature';
 import { HandshakeError } from '../errors';
-import type { HandshakeFailure } from '../types';
-import { readConnectionId, readExtendedMasterSecret, readGroups, readRenegotiationInfo } from './extensions';
+import type { CertificateStore, CertificateType, HandshakeFailure, OwnKey } from '../types';
+import {
+  readCertificateTypes,
+  readConnectionId,
+  readExtendedMasterSecret,
+  readGroups,
+  readRenegotiationInfo,
+  readSignatureAlgorithms,
+} from './extensions';
 import type { ClientHello } from './messages';
+
+/** What we show and what we want to be shown, in suites with certificates. */
+export interface CertificateChoice {
+  readonly own: OwnKey;
+  readonly ownType: CertificateType;
+  readonly peerType: CertificateType;
+  /** What we sign with. */
+  readonly scheme: number;
+}
 
 /** What a ClientHello and our settings have in common. */
 export interface Choice {
   readonly suite: CipherSuite;
-  /** For ECDHE_PSK. */
+  /** For all but plain PSK. */
   readonly group: GroupId | undefined;
+  readonly certificates: CertificateChoice | undefined;
   readonly extendedMasterSecret: boolean;
-  /** The client knows RFC 5746 and is told that we do. */
-  readonly secureRenegotiation: boolean;
-  /** The client asked about point formats and gets an answer (RFC 8422 5.2). */
-  readonly pointFormats: boolean;
-  /** The connection ID the client wants in our records, possibly empty; undefined when it does not know RFC 9146. */
+  /** The client's connection ID for our records, possibly empty; undefined when it does not know RFC 9146. */
   readonly peerCid: Buffer | undefined;
+  /** What ServerHello answers, but for the connection ID. */
+  readonly answers: ReadonlyMap<number, Buffer>;
+}
+
+/** What of a server's settings the choice depends on. */
+export interface Offer {
+  readonly suites: readonly CipherSuite[];
+  readonly certificates: Pick<CertificateStore, 'own' | 'accepts'> | undefined;
 }
 
 /** Why there is nothing in common; `reason` is for people, the description for the wire. */
@@ -36,18 +62,20 @@ export class NegotiationError extends HandshakeError {
   }
 }
 
-/** What we can do, the best first: it breaks no tie, as the client's order counts. */
-const GROUPS: readonly number[] = [Group.X25519, Group.SECP256R1];
+const GROUPS: readonly number[] = [Group.X25519, Group.SECP256R1, Group.SECP384R1];
 
 function isGroup(group: number): group is GroupId {
   return GROUPS.includes(group);
 }
 
+/** What devices mean that do not say what signatures they read. By the letter it would be SHA-1 (RFC 5246 7.4.1.4.1), which nobody should. */
+const UNSAID_SCHEMES: readonly number[] = [SignatureScheme.ECDSA_SHA256, SignatureScheme.RSA_PKCS1_SHA256];
+
 /**
  * Chooses by the client's order. Versions above DTLS 1.2 (smaller numbers) come down to it; what a DTLS 1.3 hello adds in
  * extensions is not looked at. Throws `NegotiationError`, or `DecodeError` on malformed extensions.
  */
-export function negotiate(hello: ClientHello, suites: readonly CipherSuite[]): Choice {
+export function negotiate(hello: ClientHello, offer: Offer): Choice {
   const { version, cipherSuites, compressionMethods, extensions } = hello;
   if (version > VERSION_1_2) {
     throw new NegotiationError(AlertDescription.PROTOCOL_VERSION, 'protocol-version', 'the device speaks no DTLS 1.2');
@@ -62,28 +90,118 @@ export function negotiate(hello: ClientHello, suites: readonly CipherSuite[]): C
   const groups = readGroups(extensions);
   // Without the extension a client leaves the choice to the server; P-256 is what everybody has.
   const group = groups ? groups.find(isGroup) : Group.SECP256R1;
-  let suite: CipherSuite | undefined;
-  let needsGroup = false;
-  for (const id of cipherSuites) {
-    const ours = suites.find((each) => each.id === id);
-    if (ours?.keyExchange === 'psk' || (ours && group !== undefined)) {
-      suite = ours;
-      break;
-    }
-    needsGroup ||= ours !== undefined;
+  const wishes = readWishes(hello, groups);
+  const { suite, certificates } = chooseSuite(cipherSuites, offer, group, wishes);
+  const answers = new Map<number, Buffer>();
+  const extendedMasterSecret = readExtendedMasterSecret(extensions);
+  if (renegotiation !== undefined || cipherSuites.includes(EMPTY_RENEGOTIATION_INFO_SCSV)) {
+    answers.set(ExtensionType.RENEGOTIATION_INFO, vector(EMPTY, 1));
   }
-  if (!suite) {
-    const reason = needsGroup ? 'no-common-group' : 'no-common-suite';
-    const what = needsGroup ? 'curves' : 'cipher suites';
-    throw new NegotiationError(AlertDescription.HANDSHAKE_FAILURE, reason, `the device offers none of our ${what}`);
+  if (extendedMasterSecret) answers.set(ExtensionType.EXTENDED_MASTER_SECRET, EMPTY);
+  if (suite.keyExchange !== 'psk' && extensions.has(ExtensionType.EC_POINT_FORMATS)) {
+    answers.set(ExtensionType.EC_POINT_FORMATS, vector(uint(0, 1), 1));
   }
-  const ecdhe = suite.keyExchange === 'ecdhe_psk';
+  if (certificates) {
+    const { ownType, peerType } = certificates;
+    if (wishes.serverTypesSaid) answers.set(ExtensionType.SERVER_CERTIFICATE_TYPE, uint(CertificateTypeNumber[ownType], 1));
+    if (wishes.clientTypesSaid) answers.set(ExtensionType.CLIENT_CERTIFICATE_TYPE, uint(CertificateTypeNumber[peerType], 1));
+  }
   return {
     suite,
-    group: ecdhe ? group : undefined,
-    extendedMasterSecret: readExtendedMasterSecret(extensions),
-    secureRenegotiation: renegotiation !== undefined || cipherSuites.includes(EMPTY_RENEGOTIATION_INFO_SCSV),
-    pointFormats: ecdhe && extensions.has(ExtensionType.EC_POINT_FORMATS),
+    group: suite.keyExchange === 'psk' ? undefined : group,
+    certificates,
+    extendedMasterSecret,
     peerCid: readConnectionId(extensions),
+    answers,
   };
+}
+
+/** What a client can do where certificates are concerned, the preferred first. */
+interface Wishes {
+  /** Of the curves of our keys; undefined: any. */
+  readonly groups: readonly number[] | undefined;
+  readonly schemes: readonly number[];
+  readonly serverTypes: readonly CertificateType[];
+  readonly clientTypes: readonly CertificateType[];
+  readonly serverTypesSaid: boolean;
+  readonly clientTypesSaid: boolean;
+}
+
+function readWishes({ extensions }: ClientHello, groups: readonly number[] | undefined): Wishes {
+  const serverTypes = readCertificateTypes(extensions, ExtensionType.SERVER_CERTIFICATE_TYPE);
+  const clientTypes = readCertificateTypes(extensions, ExtensionType.CLIENT_CERTIFICATE_TYPE);
+  return {
+    groups,
+    schemes: readSignatureAlgorithms(extensions) ?? UNSAID_SCHEMES,
+    serverTypes: serverTypes ?? ['x509'],
+    clientTypes: clientTypes ?? ['x509'],
+    serverTypesSaid: serverTypes !== undefined,
+    clientTypesSaid: clientTypes !== undefined,
+  };
+}
+
+function chooseSuite(
+  cipherSuites: readonly number[],
+  { suites, certificates: source }: Offer,
+  group: GroupId | undefined,
+  wishes: Wishes,
+): { suite: CipherSuite; certificates: CertificateChoice | undefined } {
+  let needsGroup = false;
+  let wrong: string | undefined;
+  const own = source?.own(undefined) ?? [];
+  for (const id of cipherSuites) {
+    const suite = suites.find((each) => each.id === id);
+    if (!suite) continue;
+    if (suite.keyExchange === 'psk') return { suite, certificates: undefined };
+    if (group === undefined) {
+      needsGroup = true;
+      continue;
+    }
+    if (usesPsk(suite)) return { suite, certificates: undefined };
+    const certificates = chooseCertificates(suite, own, source?.accepts() ?? [], wishes);
+    if (typeof certificates !== 'string') return { suite, certificates };
+    wrong ??= certificates;
+  }
+  if (wrong !== undefined) throw new NegotiationError(AlertDescription.HANDSHAKE_FAILURE, 'no-common-certificate', wrong);
+  const [reason, what] = needsGroup ? (['no-common-group', 'curves'] as const) : (['no-common-suite', 'cipher suites'] as const);
+  throw new NegotiationError(AlertDescription.HANDSHAKE_FAILURE, reason, `the device offers none of our ${what}`);
+}
+
+/** What goes with a suite, or why nothing does. */
+function chooseCertificates(
+  { keyExchange }: CipherSuite,
+  own: readonly OwnKey[],
+  accepts: readonly CertificateType[],
+  { serverTypes, clientTypes, schemes, groups }: Wishes,
+): CertificateChoice | string {
+  if (own.length === 0) return 'the device wants to see a certificate or a raw public key of the server, which has no key pair';
+  const peerType = clientTypes.find((type) => accepts.includes(type));
+  if (!peerType) return `the server knows no device by ${clientTypes.map(typeWords).join(' or ') || 'what this one has to show'}`;
+  const keyType = keyExchange === 'ecdhe_rsa' ? 'rsa' : 'ec';
+  for (const ownType of serverTypes) {
+    for (const key of own) {
+      const { asymmetricKeyType } = key.privateKey;
+      if (asymmetricKeyType !== keyType || (ownType === 'x509' && key.chain.length === 0)) continue;
+      const scheme = schemeFor(key.privateKey, schemes);
+      const curve = curveOf(key);
+      if (scheme === undefined || (groups && curve !== undefined && !groups.includes(curve))) continue;
+      return { own: key, ownType, peerType, scheme };
+    }
+  }
+  return `the server has no ${keyType === 'rsa' ? 'RSA' : 'EC'} key with ${serverTypes.map(typeWords).join(' or ') || 'what the device wants'}`;
+}
+
+function typeWords(type: CertificateType): string {
+  return type === 'rpk' ? 'a raw public key' : 'a certificate';
+}
+
+function curveOf({ privateKey }: OwnKey): number | undefined {
+  switch (privateKey.asymmetricKeyDetails?.namedCurve) {
+    case 'prime256v1':
+      return Group.SECP256R1;
+    case 'secp384r1':
+      return Group.SECP384R1;
+    default:
+      return undefined;
+  }
 }

@@ -2,14 +2,24 @@ import type { Peer } from '../../transport/types';
 import { AlertDescription, ExtensionType, HandshakeType, VERSION_1_2 } from '../constants';
 import type { EphemeralKey } from '../crypto/ecdh';
 import { pskPremaster } from '../crypto/prf';
+import { fits, SCHEMES } from '../crypto/signature';
 import { HandshakeError } from '../errors';
-import { EMPTY, uint, vector } from '../bytes';
-import type { DtlsJobResult } from '../types';
+import { EMPTY, vector } from '../bytes';
+import type { CertificateVerdict, DtlsJobResult } from '../types';
+import {
+  readCertificate,
+  readCertificateVerify,
+  readClientPoint,
+  writeCertificate,
+  writeCertificateRequest,
+  writeEcdheParams,
+  writeSignature,
+} from './certificate-messages';
 import { Handshake } from './handshake';
 import type { Failure, HandshakeHost } from './types';
 import { pskIdentity } from './identity';
 import { readPskClientKeyExchange, wholeMessage, writePskServerKeyExchange, writeServerHello, type ClientHello } from './messages';
-import type { Choice } from './negotiate';
+import type { CertificateChoice, Choice } from './negotiate';
 import type { WholeMessage } from './reassembly';
 
 /** The key an unknown identity is tried with: the handshake then fails as it does with a wrong key (RFC 4279 2). */
@@ -37,9 +47,12 @@ export class ServerHandshake extends Handshake {
   readonly #choice: Choice;
   readonly #cidAnswered: boolean;
   readonly #serverRandom: Buffer;
+  #expects: 'certificate' | 'key-exchange' | 'certificate-verify' | 'nothing';
   #ephemeral: EphemeralKey | undefined;
   #clientPoint: Buffer | undefined;
   #psk: Uint8Array | undefined;
+  #verdict: Extract<CertificateVerdict, { accepted: true }> | undefined;
+  /** Whether there is a key for the identity that the peer has named. */
   #known = false;
 
   constructor(options: ServerHandshakeOptions) {
@@ -49,6 +62,7 @@ export class ServerHandshake extends Handshake {
     this.outgoing.nextMessage = messageSeq;
     this.clientRandom = Buffer.from(hello.random);
     this.#choice = { ...choice, peerCid: choice.peerCid && Buffer.from(choice.peerCid) };
+    this.#expects = choice.certificates ? 'certificate' : 'key-exchange';
     this.#cidAnswered = ownCid !== undefined;
     this.ownCid = ownCid ?? this.ownCid;
     this.#serverRandom = host.randomBytes(32);
@@ -58,72 +72,148 @@ export class ServerHandshake extends Handshake {
   /** To be called once, when the core knows of it. */
   start(now: number): void {
     const { group } = this.#choice;
-    if (group === undefined) this.#answer(now);
+    if (group === undefined) this.#answer(undefined, now);
     else this.ask({ kind: 'generate', group });
   }
 
-  #answer(now: number): void {
-    const { suite } = this.#choice;
+  /** `signature` is over the parameters of the key exchange, in suites with certificates. */
+  #answer(signature: Buffer | undefined, now: number): void {
+    const { suite, certificates, answers } = this.#choice;
+    const extensions = new Map(answers);
+    if (this.#cidAnswered) extensions.set(ExtensionType.CONNECTION_ID, vector(this.ownCid, 1));
     const hello = {
       version: VERSION_1_2,
       random: this.#serverRandom,
       sessionId: EMPTY,
       cipherSuite: suite.id,
       compressionMethod: 0,
-      extensions: this.#extensions(),
+      extensions,
     };
     this.say(HandshakeType.SERVER_HELLO, writeServerHello(hello));
     const ephemeral = this.#ephemeral;
-    if (ephemeral) this.say(HandshakeType.SERVER_KEY_EXCHANGE, writePskServerKeyExchange({ hint: EMPTY, ephemeral }));
+    if (certificates && ephemeral && signature) {
+      this.say(HandshakeType.CERTIFICATE, writeCertificate(certificates.ownType, certificates.own));
+      const signed = Buffer.concat([writeEcdheParams(ephemeral), writeSignature(certificates.scheme, signature)]);
+      this.say(HandshakeType.SERVER_KEY_EXCHANGE, signed);
+      this.say(HandshakeType.CERTIFICATE_REQUEST, writeCertificateRequest(SCHEMES));
+    } else if (ephemeral) {
+      this.say(HandshakeType.SERVER_KEY_EXCHANGE, writePskServerKeyExchange({ hint: EMPTY, ephemeral }));
+    }
     this.say(HandshakeType.SERVER_HELLO_DONE, EMPTY);
     this.transmit(now);
   }
 
-  #extensions(): Map<number, Buffer> {
-    const { secureRenegotiation, extendedMasterSecret, pointFormats } = this.#choice;
-    const extensions = new Map<number, Buffer>();
-    if (secureRenegotiation) extensions.set(ExtensionType.RENEGOTIATION_INFO, vector(EMPTY, 1));
-    if (extendedMasterSecret) extensions.set(ExtensionType.EXTENDED_MASTER_SECRET, EMPTY);
-    if (pointFormats) extensions.set(ExtensionType.EC_POINT_FORMATS, vector(uint(0, 1), 1));
-    if (this.#cidAnswered) extensions.set(ExtensionType.CONNECTION_ID, vector(this.ownCid, 1));
-    return extensions;
+  protected message({ type, body }: WholeMessage, now: number): void {
+    const { certificates } = this.#choice;
+    if (type === HandshakeType.CERTIFICATE && this.#expects === 'certificate' && certificates) {
+      this.#takeCertificate(certificates, body, now);
+    } else if (type === HandshakeType.CLIENT_KEY_EXCHANGE && this.#expects === 'key-exchange') {
+      this.#takeKeyExchange(body);
+    } else if (type === HandshakeType.CERTIFICATE_VERIFY && this.#expects === 'certificate-verify') {
+      this.#takeCertificateVerify(body);
+    } else {
+      throw new HandshakeError(AlertDescription.UNEXPECTED_MESSAGE, `message ${type} came out of turn`);
+    }
   }
 
-  protected message({ type, body }: WholeMessage): void {
-    if (type !== HandshakeType.CLIENT_KEY_EXCHANGE) {
-      throw new HandshakeError(AlertDescription.UNEXPECTED_MESSAGE, `message ${type} came in place of ClientKeyExchange`);
+  #takeCertificate({ peerType }: CertificateChoice, body: Buffer, now: number): void {
+    const shown = readCertificate(peerType, body);
+    if (!shown) {
+      this.fail(AlertDescription.HANDSHAKE_FAILURE, 'no-certificate', 'the device showed neither a certificate nor a key', now);
+      return;
     }
-    const { identity, point } = readPskClientKeyExchange(body, this.#ephemeral !== undefined);
+    this.#expects = 'key-exchange';
+    this.ask({ kind: 'judge', shown });
+  }
+
+  #takeKeyExchange(body: Buffer): void {
+    const ephemeral = this.#ephemeral;
+    if (this.#choice.certificates && ephemeral) {
+      this.#expects = 'certificate-verify';
+      this.ask({ kind: 'agree', own: ephemeral, point: readClientPoint(body) });
+      return;
+    }
+    const { identity, point } = readPskClientKeyExchange(body, ephemeral !== undefined);
+    this.#expects = 'nothing';
     this.claimed = pskIdentity(identity);
     this.#clientPoint = point;
     this.ask({ kind: 'psk', identity });
+  }
+
+  /** It is over all messages before it (RFC 5246 7.4.8). */
+  #takeCertificateVerify(body: Buffer): void {
+    const { scheme, signature } = readCertificateVerify(body);
+    const key = this.#verdict?.publicKey;
+    if (!key || !fits(scheme, key)) {
+      throw new HandshakeError(AlertDescription.ILLEGAL_PARAMETER, 'the signature is of a kind that was not asked for');
+    }
+    this.#expects = 'nothing';
+    this.ask({ kind: 'verify', scheme, key, signature, data: Buffer.concat(this.transcript.slice(0, -1)) });
   }
 
   protected jobResult(result: DtlsJobResult, now: number): void {
     switch (result.kind) {
       case 'generate':
         this.#ephemeral = result.key;
-        this.#answer(now);
+        this.#sign(result.key, now);
+        break;
+      case 'sign':
+        this.#answer(result.signature, now);
         break;
       case 'psk':
         this.#known = result.key !== undefined;
         this.#psk = result.key ?? this.host.randomBytes(UNKNOWN_KEY_LENGTH);
         if (this.#ephemeral && this.#clientPoint) this.ask({ kind: 'agree', own: this.#ephemeral, point: this.#clientPoint });
-        else this.#derive(this.#psk);
+        else this.#provenByPsk(this.#psk);
+        break;
+      case 'judge':
+        this.#judged(result.verdict, now);
         break;
       case 'agree':
-        if (this.#psk) this.#derive(this.#psk, result.shared);
+        if (this.#psk) this.#provenByPsk(this.#psk, result.shared);
+        else this.#derive(result.shared);
+        break;
+      case 'verify':
+        if (result.right) this.awaitFinished();
+        else this.fail(AlertDescription.DECRYPT_ERROR, 'bad-certificate', 'the device does not have the private key to what it shows', now);
         break;
       case 'failed':
         break;
     }
   }
 
-  #derive(psk: Uint8Array, shared?: Uint8Array): void {
+  #sign(ephemeral: EphemeralKey, now: number): void {
+    const { certificates } = this.#choice;
+    if (!certificates) {
+      this.#answer(undefined, now);
+      return;
+    }
+    const { scheme, own } = certificates;
+    const data = Buffer.concat([this.clientRandom, this.#serverRandom, writeEcdheParams(ephemeral)]);
+    this.ask({ kind: 'sign', scheme, key: own.privateKey, data });
+  }
+
+  #judged(verdict: CertificateVerdict, now: number): void {
+    if (verdict.accepted) {
+      this.#verdict = verdict;
+      this.claimed = verdict.identity;
+      this.#known = true;
+      return;
+    }
+    this.claimed = verdict.claimed;
+    this.fail(verdict.alert, verdict.reason, verdict.detail, now);
+  }
+
+  #provenByPsk(psk: Uint8Array, shared?: Uint8Array): void {
+    this.#derive(pskPremaster(psk, shared));
+    this.awaitFinished();
+  }
+
+  #derive(premaster: Uint8Array): void {
     const { suite, extendedMasterSecret, peerCid = EMPTY } = this.#choice;
     this.makeLink({
       suite,
-      premaster: pskPremaster(psk, shared),
+      premaster,
       clientRandom: this.clientRandom,
       serverRandom: this.#serverRandom,
       extendedMasterSecret,
@@ -131,7 +221,6 @@ export class ServerHandshake extends Handshake {
       // Without our answer the client's connection ID was not agreed on.
       peerCid: this.#cidAnswered ? peerCid : EMPTY,
     });
-    this.awaitFinished();
   }
 
   protected finished(now: number): void {

@@ -1,21 +1,29 @@
 /** A scripted DTLS client: it can send any message at any time, and knows what a right one would be. */
-import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, diffieHellman, generateKeyPairSync, sign, verify, X509Certificate, type KeyObject } from 'node:crypto';
 import type { Peer } from '../../../lib/transport/types';
 import type { Random } from '../random';
 import { createRandom } from '../random';
-import { IDENTITY, KEY, type DtlsGround } from './ground';
+import { IDENTITY, KEY, signatureInput, type DtlsGround } from './ground';
 import * as wire from './wire';
 
 export interface ClientOptions {
   readonly ground: DtlsGround;
   readonly from?: Peer;
-  readonly suite?: keyof typeof wire.SUITES;
+  /** Of `wire.SUITES` or `wire.CERTIFICATE_SUITES`. */
+  readonly suite?: string;
   readonly identity?: Buffer;
   readonly key?: Buffer;
   /** The connection ID it wants to be sent; undefined: without the extension. */
   readonly cid?: Buffer;
   readonly ems?: boolean;
-  readonly group?: 23 | 29;
+  readonly group?: 23 | 24 | 29;
+  /** What it proves itself with: `shown` is a SubjectPublicKeyInfo, or a chain of certificates. */
+  readonly own?: { readonly privateKey: KeyObject; readonly shown: Buffer | readonly Buffer[]; readonly scheme?: number };
+  /** Numbers of RFC 7250, undefined: without the extension. */
+  readonly clientTypes?: readonly number[] | undefined;
+  readonly serverTypes?: readonly number[] | undefined;
+  /** Signature algorithms it reads; undefined: without the extension. Default ECDSA and RSA with SHA-256. */
+  readonly schemes?: readonly number[] | undefined;
   readonly seed?: number;
   readonly extensions?: readonly (readonly [number, Buffer])[];
 }
@@ -26,7 +34,7 @@ export class ScriptedClient {
   readonly random: Random;
   readonly clientRandom: Buffer;
   readonly options: ClientOptions;
-  readonly suite: { readonly id: number; readonly aead: wire.AeadName; readonly ecdhe: boolean };
+  readonly suite: wire.Suite;
   from: Peer;
   cookie: Buffer = Buffer.alloc(0);
   /** Of records of epoch 0 and of epoch 1. */
@@ -38,6 +46,10 @@ export class ScriptedClient {
   /** The server's connection ID, when it has one. */
   serverCid: Buffer = Buffer.alloc(0);
   serverPoint: { group: number; point: Buffer } | undefined;
+  /** Body of the server's Certificate and of its CertificateRequest. */
+  serverCertificate: Buffer | undefined;
+  certificateRequest: Buffer | undefined;
+  serverSignature: 'none' | 'right' | 'wrong' = 'none';
   sawDone = false;
   serverFinished: 'none' | 'right' | 'wrong' = 'none';
   keys: wire.Keys | undefined;
@@ -46,12 +58,13 @@ export class ScriptedClient {
   readonly data: Buffer[] = [];
   #pair: { privateKey: KeyObject; point: Buffer } | undefined;
   #nextFromServer = 0;
+  #pieces: Buffer = Buffer.alloc(0);
 
   constructor(options: ClientOptions) {
     this.options = options;
     this.random = createRandom(options.seed ?? ports);
     this.clientRandom = this.random.bytes(32);
-    const suite = wire.SUITES[options.suite ?? 'PSK_CCM_8'];
+    const suite = { ...wire.SUITES, ...wire.CERTIFICATE_SUITES }[options.suite ?? 'PSK_CCM_8'];
     if (!suite) throw new Error('no such suite');
     this.suite = suite;
     this.from = options.from ?? options.ground.route('198.51.100.1', (ports += 1));
@@ -74,7 +87,9 @@ export class ScriptedClient {
   }
 
   fields(): wire.HelloFields {
-    const { cid, ems = true, group = 23, extensions = [] } = this.options;
+    const { cid, ems = true, group = 23, extensions = [], clientTypes, serverTypes } = this.options;
+    const schemes = 'schemes' in this.options ? this.options.schemes : [0x0403, 0x0804];
+    const list = (numbers: readonly number[], bytes: number): Buffer => wire.lengthed(bytes, ...numbers.map((one) => wire.num(one, bytes)));
     return {
       random: this.clientRandom,
       cookie: this.cookie,
@@ -82,6 +97,9 @@ export class ScriptedClient {
       extensions: [
         ...(ems ? [[23, Buffer.alloc(0)] as const] : []),
         ...(this.suite.ecdhe ? [[10, wire.lengthed(2, wire.num(group, 2))] as const, [11, Buffer.from([1, 0])] as const] : []),
+        ...(this.suite.cert && schemes ? [[13, list(schemes, 2)] as const] : []),
+        ...(clientTypes ? [[19, list(clientTypes, 1)] as const] : []),
+        ...(serverTypes ? [[20, list(serverTypes, 1)] as const] : []),
         ...(cid ? [[54, wire.lengthed(1, cid)] as const] : []),
         ...extensions,
       ],
@@ -106,11 +124,12 @@ export class ScriptedClient {
 
   #ownPair(): { privateKey: KeyObject; point: Buffer } {
     if (this.#pair) return this.#pair;
-    const x25519 = this.serverPoint?.group === 29;
-    const { privateKey, publicKey } = x25519 ? generateKeyPairSync('x25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const group = this.serverPoint?.group;
+    const { privateKey, publicKey } =
+      group === 29 ? generateKeyPairSync('x25519') : generateKeyPairSync('ec', { namedCurve: group === 24 ? 'P-384' : 'P-256' });
     const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
     const first = Buffer.from(x, 'base64url');
-    const point = x25519 ? first : Buffer.concat([Buffer.from([4]), first, Buffer.from(y, 'base64url')]);
+    const point = group === 29 ? first : Buffer.concat([Buffer.from([4]), first, Buffer.from(y, 'base64url')]);
     return (this.#pair = { privateKey, point });
   }
 
@@ -120,24 +139,52 @@ export class ScriptedClient {
     const jwk =
       group === 29
         ? { kty: 'OKP', crv: 'X25519', x: point.toString('base64url') }
-        : { kty: 'EC', crv: 'P-256', x: point.toString('base64url', 1, 33), y: point.toString('base64url', 33, 65) };
+        : {
+            kty: 'EC',
+            crv: group === 24 ? 'P-384' : 'P-256',
+            x: point.toString('base64url', 1, (point.length + 1) / 2),
+            y: point.toString('base64url', (point.length + 1) / 2),
+          };
     return diffieHellman({ privateKey: this.#ownPair().privateKey, publicKey: createPublicKey({ key: jwk, format: 'jwk' } as never) });
+  }
+
+  /** Certificate, with what it has to show or with another body. */
+  certificate(change: { body?: Buffer; messageSeq?: number } = {}): Buffer {
+    const shown = this.options.own?.shown ?? [];
+    const content = Buffer.isBuffer(shown) ? shown : Buffer.concat(shown.map((one) => wire.lengthed(3, one)));
+    const message = wire.handshake(11, change.messageSeq ?? 2, change.body ?? wire.lengthed(3, content));
+    this.transcript = Buffer.concat([this.transcript, message]);
+    return this.plain(wire.HANDSHAKE, message);
   }
 
   /** ClientKeyExchange, the first time with the keys that follow from it. */
   keyExchange(change: { body?: Buffer; messageSeq?: number } = {}): Buffer {
-    const identity = this.options.identity ?? IDENTITY;
+    const identity = this.suite.cert ? [] : [wire.lengthed(2, this.options.identity ?? IDENTITY)];
     const point = this.serverPoint ? [wire.lengthed(1, this.#ownPair().point)] : [];
-    const body = change.body ?? Buffer.concat([wire.lengthed(2, identity), ...point]);
-    const messageSeq = change.messageSeq ?? 2;
+    const body = change.body ?? Buffer.concat([...identity, ...point]);
+    const messageSeq = change.messageSeq ?? (this.suite.cert ? 3 : 2);
     const message = wire.handshake(16, messageSeq, body);
     if (!this.keys && this.hello) {
       this.transcript = Buffer.concat([this.transcript, message]);
-      const premaster = wire.premasterOf(this.options.key ?? KEY, this.#shared());
+      const shared = this.#shared();
+      const premaster = this.suite.cert ? (shared ?? Buffer.alloc(0)) : wire.premasterOf(this.options.key ?? KEY, shared);
       const sessionHash = this.hello.extensions.has(23) ? wire.sha256(this.transcript) : undefined;
       this.master = wire.masterOf(premaster, this.clientRandom, this.hello.random, sessionHash);
       this.keys = wire.keysOf(this.master, this.clientRandom, this.hello.random);
     }
+    return this.plain(wire.HANDSHAKE, message);
+  }
+
+  /** CertificateVerify over all that was said so far. */
+  certificateVerify(change: { scheme?: number; privateKey?: KeyObject; signature?: Buffer; messageSeq?: number } = {}): Buffer {
+    const { own } = this.options;
+    const privateKey = change.privateKey ?? own?.privateKey;
+    if (!privateKey) throw new Error('it has no key');
+    const scheme = change.scheme ?? own?.scheme ?? (privateKey.asymmetricKeyType === 'rsa' ? 0x0804 : 0x0403);
+    const { hash, key } = signatureInput(scheme, privateKey);
+    const signature = change.signature ?? sign(hash, this.transcript, key);
+    const message = wire.handshake(15, change.messageSeq ?? 4, Buffer.concat([wire.num(scheme, 2), wire.lengthed(2, signature)]));
+    this.transcript = Buffer.concat([this.transcript, message]);
     return this.plain(wire.HANDSHAKE, message);
   }
 
@@ -165,7 +212,7 @@ export class ScriptedClient {
     return wire.protect(this.writeSide, type, seq, body, { ...options, cid });
   }
 
-  finishedMessage(messageSeq = 3): Buffer {
+  finishedMessage(messageSeq = this.suite.cert ? 5 : 3): Buffer {
     return wire.handshake(20, messageSeq, wire.prf(this.master, 'client finished', wire.sha256(this.transcript), 12));
   }
 
@@ -176,7 +223,8 @@ export class ScriptedClient {
   /** A whole handshake, as a well-behaved client does it. Throws when the server does not play its part. */
   connect(): this {
     this.greet();
-    this.send(this.keyExchange(), this.ccs(), this.finished());
+    const proof = this.suite.cert ? [this.certificate(), this.keyExchange(), this.certificateVerify()] : [this.keyExchange()];
+    this.send(...proof, this.ccs(), this.finished());
     if (this.serverFinished !== 'right') throw new Error(`the handshake did not complete: ${JSON.stringify(this.alerts)}`);
     return this;
   }
@@ -197,19 +245,36 @@ export class ScriptedClient {
     }
   }
 
+  /** Pieces are taken in their order only. */
+  #piece(message: wire.WireMessage): void {
+    if (message.messageSeq !== this.#nextFromServer || message.offset !== this.#pieces.length) return;
+    this.#pieces = Buffer.concat([this.#pieces, message.data]);
+    if (this.#pieces.length < message.length) return;
+    const data = this.#pieces;
+    this.#pieces = Buffer.alloc(0);
+    this.#message({ ...message, offset: 0, data });
+  }
+
   #message(message: wire.WireMessage): void {
     const { type, data, messageSeq } = message;
     if (type === 3) {
       this.cookie = Buffer.from(data.subarray(3, 3 + (data[2] as number)));
       return;
     }
-    if (messageSeq < this.#nextFromServer || data.length < message.length) return;
+    if (messageSeq < this.#nextFromServer) return;
+    if (data.length < message.length) {
+      this.#piece(message);
+      return;
+    }
     this.#nextFromServer = messageSeq + 1;
     if (type === 2) {
       this.hello = wire.parseServerHello(Buffer.from(data));
       this.serverCid = this.hello.extensions.get(54)?.subarray(1) ?? Buffer.alloc(0);
     }
-    if (type === 12 && this.suite.ecdhe) {
+    if (type === 11) this.serverCertificate = Buffer.from(data);
+    if (type === 13) this.certificateRequest = Buffer.from(data);
+    if (type === 12 && this.suite.cert) this.#signedKeyExchange(Buffer.from(data));
+    else if (type === 12 && this.suite.ecdhe) {
       const hint = data.readUInt16BE(0);
       const at = 2 + hint;
       this.serverPoint = { group: data.readUInt16BE(at + 1), point: Buffer.from(data.subarray(at + 4, at + 4 + (data[at + 3] as number))) };
@@ -222,5 +287,19 @@ export class ScriptedClient {
       return;
     }
     this.transcript = Buffer.concat([this.transcript, wire.handshake(type, messageSeq, data)]);
+  }
+
+  /** Parameters and a signature over the randoms and them (RFC 8422 5.4). */
+  #signedKeyExchange(data: Buffer): void {
+    const end = 4 + (data[3] as number);
+    this.serverPoint = { group: data.readUInt16BE(1), point: data.subarray(4, end) };
+    const shown = (this.serverCertificate ?? Buffer.alloc(3)).subarray(3);
+    const raw = this.hello?.extensions.get(20)?.[0] === 2;
+    const publicKey = raw
+      ? createPublicKey({ key: shown, format: 'der', type: 'spki' })
+      : new X509Certificate(shown.subarray(3, 3 + shown.readUIntBE(0, 3))).publicKey;
+    const { hash, key } = signatureInput(data.readUInt16BE(end), publicKey);
+    const signed = Buffer.concat([this.clientRandom, this.hello?.random ?? Buffer.alloc(0), data.subarray(0, end)]);
+    this.serverSignature = verify(hash, signed, key, data.subarray(end + 4)) ? 'right' : 'wrong';
   }
 }

@@ -1,10 +1,10 @@
 /** A DTLS core in the open: time, datagrams, jobs and reports in the hands of the test. */
-import { generateKeyPairSync } from 'node:crypto';
+import { constants, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
 import { DtlsCore } from '../../../lib/dtls/core';
 import { agree } from '../../../lib/dtls/crypto/ecdh';
 import { Session } from '../../../lib/dtls/session';
 import type { DtlsLimits } from '../../../lib/dtls/limits';
-import type { DtlsJob, DtlsJobResult, DtlsReport, SessionChange } from '../../../lib/dtls/types';
+import type { CertificateStore, CertificateVerdict, DtlsJob, DtlsJobResult, DtlsReport, SessionChange } from '../../../lib/dtls/types';
 import type { Peer, Transport } from '../../../lib/transport/types';
 import { createRandom } from '../random';
 
@@ -15,6 +15,7 @@ export interface GroundOptions {
   readonly limits?: Partial<DtlsLimits>;
   readonly suites?: readonly string[];
   readonly keys?: ReadonlyMap<string, Buffer>;
+  readonly certificates?: CertificateStore;
   readonly cidPrefix?: Buffer;
   readonly persistent?: boolean;
   readonly seed?: number;
@@ -25,14 +26,28 @@ export interface GroundOptions {
 
 export type DtlsGround = ReturnType<typeof createDtlsGround>;
 
+const curves = { 23: 'P-256', 24: 'P-384' } as const;
+const hashes: Readonly<Record<number, string>> = { 3: 'sha256', 4: 'sha256', 5: 'sha384', 6: 'sha512' };
+
+/** Hash and padding of a signature scheme, from its number alone. */
+export function signatureInput(
+  scheme: number,
+  key: KeyObject,
+): { hash: string; key: { key: KeyObject; padding?: number; saltLength?: number } } {
+  if (scheme >> 8 !== 8) return { hash: hashes[scheme >> 8] ?? 'sha1', key: { key } };
+  const hash = hashes[scheme & 7] ?? 'sha1';
+  const { RSA_PKCS1_PSS_PADDING: padding, RSA_PSS_SALTLEN_DIGEST: saltLength } = constants;
+  return { hash, key: { key, padding, saltLength } };
+}
+
 /** Does a job at once, with node:crypto. */
-export function doJob(job: DtlsJob, keys: ReadonlyMap<string, Buffer>): DtlsJobResult {
+export function doJob(job: DtlsJob, keys: ReadonlyMap<string, Buffer>, certificates?: CertificateStore): DtlsJobResult {
   switch (job.kind) {
     case 'psk':
       return { kind: 'psk', key: keys.get(job.identity.toString('latin1')) };
     case 'generate': {
       const { privateKey, publicKey } =
-        job.group === 29 ? generateKeyPairSync('x25519') : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+        job.group === 29 ? generateKeyPairSync('x25519') : generateKeyPairSync('ec', { namedCurve: curves[job.group] });
       const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
       const first = Buffer.from(x, 'base64url');
       const point = job.group === 29 ? first : Buffer.concat([Buffer.from([4]), first, Buffer.from(y, 'base64url')]);
@@ -44,11 +59,22 @@ export function doJob(job: DtlsJob, keys: ReadonlyMap<string, Buffer>): DtlsJobR
       } catch (error) {
         return { kind: 'failed', error };
       }
+    case 'judge':
+      // In these tests it is never a promise.
+      return { kind: 'judge', verdict: certificates?.judge(job.shown) as CertificateVerdict };
+    case 'sign': {
+      const { hash, key } = signatureInput(job.scheme, job.key);
+      return { kind: 'sign', signature: sign(hash, job.data, key) };
+    }
+    case 'verify': {
+      const { hash, key } = signatureInput(job.scheme, job.key);
+      return { kind: 'verify', right: verify(hash, job.data, key, job.signature) };
+    }
   }
 }
 
 export function createDtlsGround(options: GroundOptions = {}) {
-  const { limits, suites, cidPrefix, persistent, seed = 1, holdJobs = false } = options;
+  const { limits, suites, cidPrefix, persistent, seed = 1, holdJobs = false, certificates } = options;
   const keys = options.keys ?? new Map([[IDENTITY.toString('latin1'), KEY]]);
   const random = createRandom(seed);
   const sent: { readonly data: Buffer; readonly to: Peer }[] = [];
@@ -85,13 +111,14 @@ export function createDtlsGround(options: GroundOptions = {}) {
       report: (report) => void reports.push(report),
       work: (id, job) => {
         if (holdJobs) jobs.push({ id, job });
-        else core.done(id, doJob(job, keys), now);
+        else core.done(id, doJob(job, keys, certificates), now);
       },
       persist: (change) => void changes.push(change),
       keyLog: (line) => void keyLog.push(line),
     },
     ...(limits && { limits }),
     ...(suites && { suites }),
+    ...(certificates && { certificates }),
     ...(cidPrefix && { cidPrefix }),
     ...(persistent !== undefined && { persistent }),
   });
@@ -120,7 +147,7 @@ export function createDtlsGround(options: GroundOptions = {}) {
     },
     /** Does what waits in `jobs`. */
     work(): void {
-      for (const { id, job } of jobs.splice(0)) core.done(id, doJob(job, keys), now);
+      for (const { id, job } of jobs.splice(0)) core.done(id, doJob(job, keys, certificates), now);
     },
     /** Lets time pass, with all that becomes due. */
     advance(ms: number): void {

@@ -6,7 +6,23 @@ import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:c
 
 export type AeadName = 'ccm' | 'ccm8' | 'gcm';
 
-export const SUITES: Readonly<Record<string, { id: number; aead: AeadName; ecdhe: boolean }>> = {
+/** `cert`: the server proves itself with a key of this type, and the client with a certificate or a raw public key. */
+export interface Suite {
+  readonly id: number;
+  readonly aead: AeadName;
+  readonly ecdhe: boolean;
+  readonly cert?: 'ec' | 'rsa';
+}
+
+export const CERTIFICATE_SUITES: Readonly<Record<string, Suite>> = {
+  ECDHE_ECDSA_CCM_8: { id: 0xc0ae, aead: 'ccm8', ecdhe: true, cert: 'ec' },
+  ECDHE_ECDSA_CCM: { id: 0xc0ac, aead: 'ccm', ecdhe: true, cert: 'ec' },
+  ECDHE_ECDSA_GCM: { id: 0xc02b, aead: 'gcm', ecdhe: true, cert: 'ec' },
+  ECDHE_RSA_GCM: { id: 0xc02f, aead: 'gcm', ecdhe: true, cert: 'rsa' },
+};
+
+/** Those with pre-shared keys. */
+export const SUITES: Readonly<Record<string, Suite>> = {
   PSK_CCM_8: { id: 0xc0a8, aead: 'ccm8', ecdhe: false },
   PSK_CCM: { id: 0xc0a4, aead: 'ccm', ecdhe: false },
   PSK_GCM: { id: 0x00a8, aead: 'gcm', ecdhe: false },

@@ -152,12 +152,15 @@ describe('DTLS: primitives by the vectors of their documents', () => {
   });
 
   it('[DTLS-004] points of a wrong form, off the curve and of low order are refused', async () => {
-    const p256 = await generateEphemeral(Group.SECP256R1);
-    const offCurve = Buffer.from(p256.point);
-    offCurve[64] = (offCurve[64] as number) ^ 1;
-    const compressed = Buffer.concat([Buffer.from([2]), p256.point.subarray(1, 33)]);
-    for (const point of [offCurve, compressed, p256.point.subarray(0, 64), Buffer.alloc(65), Buffer.from([0]), Buffer.alloc(0)]) {
-      assert.throws(() => agree(p256, point), HandshakeError);
+    for (const group of [Group.SECP256R1, Group.SECP384R1]) {
+      const own = await generateEphemeral(group);
+      const { length } = own.point;
+      const offCurve = Buffer.from(own.point);
+      offCurve[length - 1] = (offCurve[length - 1] as number) ^ 1;
+      const compressed = Buffer.concat([Buffer.from([2]), own.point.subarray(1, (length + 1) / 2)]);
+      for (const point of [offCurve, compressed, own.point.subarray(0, -1), Buffer.alloc(length), Buffer.from([0]), Buffer.alloc(0)]) {
+        assert.throws(() => agree(own, point), HandshakeError);
+      }
     }
     const x25519 = await generateEphemeral(Group.X25519);
     const one = Buffer.alloc(32);

@@ -40,7 +40,7 @@ describe('DTLS: a handshake with a pre-shared key', () => {
     client.send(client.helloRecord(bare));
     client.send(client.helloRecord(bare));
     assert.equal(client.serverPoint?.group, 23);
-    const strange = { extensions: [[10, wire.lengthed(2, wire.num(24, 2))]] as const };
+    const strange = { extensions: [[10, wire.lengthed(2, wire.num(25, 2))]] as const };
     const other = new ScriptedClient({ ground });
     for (let round = 0; round < 2; round += 1) other.send(other.helloRecord({ ...strange, suites: [0xd001, 0xc0a8] }));
     assert.equal(other.hello?.suite, 0xc0a8);
