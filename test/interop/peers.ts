@@ -36,6 +36,13 @@ export interface LeshanOptions extends PeerOptions {
   readonly queueMode?: boolean;
   readonly bootstrap?: boolean;
   readonly psk?: { readonly identity: string; readonly key: string };
+  /** Key pair of the device and what it expects of the server, a raw public key or a certificate: DER, the private key as PKCS#8. */
+  readonly certificate?: {
+    readonly mode: 'rpk' | 'x509';
+    readonly shown: Buffer;
+    readonly privateKey: Buffer;
+    readonly server: Buffer;
+  };
   /** Length of the connection ID it asks for; by default it uses the server's and asks for none. */
   readonly cid?: number;
   /** Default those the library offers by itself. */
@@ -80,13 +87,20 @@ export function available(name: PeerName): boolean {
 
 /** Eclipse Leshan on Californium: LwM2M 1.1, objects 1, 3 to 6, 9, 19, 3303 (two instances), 3442. */
 export function startLeshan(options: LeshanOptions): Promise<Peer> {
-  const scheme = options.psk ? 'coaps' : 'coap';
+  const { certificate } = options;
+  const scheme = options.psk || certificate ? 'coaps' : 'coap';
   return start('leshan', 'java', [
     '-jar',
     path.join(peersFolder, 'leshan', 'leshan-client.jar'),
     ...['--server', `${scheme}://127.0.0.1:${options.port}`, '--endpoint', options.endpoint],
     ...['--lifetime', String(options.lifetime ?? 300)],
     ...(options.psk ? ['--security', 'psk', '--identity', options.psk.identity, '--key', options.psk.key] : []),
+    ...(certificate
+      ? [
+          ...['--security', certificate.mode, '--public-key', certificate.shown.toString('hex')],
+          ...['--private-key', certificate.privateKey.toString('hex'), '--server-key', certificate.server.toString('hex')],
+        ]
+      : []),
     ...(options.cid === undefined ? [] : ['--cid', String(options.cid)]),
     ...(options.cipherSuites ? ['--cipher-suites', options.cipherSuites.join(',')] : []),
     ...(options.format ? ['--format', options.format] : []),

@@ -6,7 +6,7 @@ import { DeviceTable } from '../../lib/credentials/device-table';
 import { pskName } from '../../lib/transport/identity';
 import type { DtlsLimits } from '../../lib/dtls/limits';
 import { DtlsTransport } from '../../lib/dtls/transport';
-import type { DtlsReport } from '../../lib/dtls/types';
+import type { CertificateStore, DtlsReport } from '../../lib/dtls/types';
 import { omaModel } from '../../lib/model/oma';
 import { ServerCore } from '../../lib/server/server';
 import type { ServerEvent } from '../../lib/server/types';
@@ -32,6 +32,7 @@ export interface SecureOptions {
   readonly limits?: Partial<DtlsLimits>;
   /** What is not CoAP, such as the lines of openssl s_client, goes back as it came. */
   readonly echo?: boolean;
+  readonly certificates?: CertificateStore;
 }
 
 /** Besides LwM2M it serves `/hello` (GET) and `/echo` (POST: gives the body back). */
@@ -51,6 +52,7 @@ export async function openSecureGround(options: SecureOptions = {}): Promise<Sec
       if (report.kind === 'rebind') endpoint.rebind(report.from, report.to);
     },
     ...(options.limits && { limits: options.limits }),
+    ...(options.certificates && { certificates: options.certificates }),
   });
   const udp = new UdpTransport({ port: 0, host: '127.0.0.1' }, secure);
   await udp.open();

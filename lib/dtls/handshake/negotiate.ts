@@ -178,7 +178,9 @@ function chooseCertificates(
   const peerType = clientTypes.find((type) => accepts.includes(type));
   if (!peerType) return `the server knows no device by ${clientTypes.map(typeWords).join(' or ') || 'what this one has to show'}`;
   const keyType = keyExchange === 'ecdhe_rsa' ? 'rsa' : 'ec';
-  for (const ownType of serverTypes) {
+  // The modes of LwM2M are the same both ways, and some clients name X.509 first out of habit.
+  const types = serverTypes.includes(peerType) ? [peerType, ...serverTypes] : serverTypes;
+  for (const ownType of types) {
     for (const key of own) {
       const { asymmetricKeyType } = key.privateKey;
       if (asymmetricKeyType !== keyType || (ownType === 'x509' && key.chain.length === 0)) continue;

@@ -88,10 +88,11 @@ describe('DTLS: handshakes with raw public keys and certificates', () => {
     }
   });
 
-  it('[DTLS-241] the types of certificates are the first that both sides have, and are answered only when asked about', () => {
+  it('[DTLS-241] the types of certificates are the first that both sides have, ours rather that of the device, and are answered only when asked about', () => {
     for (const [store, clientTypes, serverTypes, expected] of [
       [all(), [RPK], [RPK], [RPK, RPK]],
-      [all(), [RPK, X509], [X509, RPK], [RPK, X509]],
+      [all(), [RPK, X509], [X509, RPK], [RPK, RPK]],
+      [all(), [RPK, X509], [X509], [RPK, X509]],
       [all(), [X509, RPK], [RPK], [X509, RPK]],
       [all(), [1, 99, RPK], [1, RPK], [RPK, RPK]],
       [all(), undefined, undefined, [undefined, undefined]],

@@ -37,11 +37,6 @@ public final class Client {
             System.exit(1);
             return;
         }
-        if (!options.security.equals("none") && !options.security.equals("psk")) {
-            System.err.println("--security " + options.security + " is not there yet");
-            System.exit(2);
-        }
-
         Objects objects = new Objects(options);
         LeshanClient client = build(options, objects);
         client.addObserver(new Reporter());

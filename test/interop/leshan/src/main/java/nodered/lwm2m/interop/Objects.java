@@ -83,6 +83,19 @@ final class Objects {
                 ? Security.pskBootstrap(options.server, identity, key)
                 : Security.psk(options.server, SHORT_SERVER_ID, identity, key);
         }
+        byte[] publicKey = Hex.decodeHex(options.publicKey.toCharArray());
+        byte[] privateKey = Hex.decodeHex(options.privateKey.toCharArray());
+        byte[] serverKey = Hex.decodeHex(options.serverKey.toCharArray());
+        if (options.security.equals("rpk")) {
+            return options.bootstrap
+                ? Security.rpkBootstrap(options.server, publicKey, privateKey, serverKey)
+                : Security.rpk(options.server, SHORT_SERVER_ID, publicKey, privateKey, serverKey);
+        }
+        if (options.security.equals("x509")) {
+            return options.bootstrap
+                ? Security.x509Bootstrap(options.server, publicKey, privateKey, serverKey)
+                : Security.x509(options.server, SHORT_SERVER_ID, publicKey, privateKey, serverKey);
+        }
         return options.bootstrap ? Security.noSecBootstrap(options.server) : Security.noSec(options.server, SHORT_SERVER_ID);
     }
 

@@ -5,7 +5,8 @@ import org.eclipse.leshan.core.request.ContentFormat;
 /** The command line. */
 final class Options {
     static final String USAGE =
-        "--server coap://host:port --endpoint NAME [--lifetime SECONDS] [--security none|psk --identity ID --key HEX]"
+        "--server coap://host:port --endpoint NAME [--lifetime SECONDS] [--security none|psk|rpk|x509]"
+            + " [--identity ID --key HEX] [--public-key HEX --private-key HEX --server-key HEX]"
             + " [--cid LENGTH] [--cipher-suites A,B] [--queue-mode] [--bootstrap] [--format tlv|senml-json|senml-cbor] [--old-formats]";
 
     String server = "";
@@ -13,6 +14,12 @@ final class Options {
     String security = "none";
     String identity = "";
     String key = "";
+    /** Raw public key (SubjectPublicKeyInfo) or certificate of the client, DER as hex. */
+    String publicKey = "";
+    /** PKCS#8, DER as hex. */
+    String privateKey = "";
+    /** Raw public key or certificate of the server, DER as hex. */
+    String serverKey = "";
     long lifetime = 300;
     /** Length of the connection ID it asks for; null: as the library does, which uses the server's and asks for none. */
     Integer cid;
@@ -61,6 +68,15 @@ final class Options {
                     break;
                 case "--key":
                     options.key = value;
+                    break;
+                case "--public-key":
+                    options.publicKey = value;
+                    break;
+                case "--private-key":
+                    options.privateKey = value;
+                    break;
+                case "--server-key":
+                    options.serverKey = value;
                     break;
                 case "--cid":
                     options.cid = Integer.valueOf(value);
