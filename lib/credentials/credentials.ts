@@ -1,4 +1,5 @@
-import { DeviceTable, clashText, type ListedDevice, type Revoked } from './device-table';
+import { claimOf, type Revoked } from './claims';
+import { DeviceTable, clashText, type ListedDevice } from './device-table';
 import { checkDevice, checkDevices, DeviceTableError, MAX_DEVICES } from './entries';
 import { STRONG_KEY_BYTES } from './psk';
 import type { CheckedDevice, DeviceEntry, UnknownDevices } from './types';
@@ -109,8 +110,8 @@ export class Credentials {
   /** Tells of clashes and weak keys that were not told of. */
   announce(): void {
     const texts = new Set(this.table.clashes().map(clashText));
-    for (const { endpoint, identity } of this.table.list()) {
-      const key = identity === undefined ? undefined : this.table.key(identity);
+    for (const { endpoint, mode, identity } of this.table.list()) {
+      const key = mode === 'psk' && identity !== undefined ? this.table.key(identity) : undefined;
       if (key && key.length < STRONG_KEY_BYTES) texts.add(weakText(endpoint, key.length));
     }
     for (const text of texts) if (!this.#told.has(text)) this.#options.onNotice(text);
@@ -120,16 +121,15 @@ export class Credentials {
 
   #put(device: CheckedDevice): ListedDevice {
     const { entry, key } = device;
-    const { endpoint, identity } = entry;
-    if (identity !== undefined) {
-      const holder = this.table.endpointOf({ scheme: 'coaps', mode: 'psk', name: identity });
-      if (holder !== undefined && holder !== endpoint) {
-        throw new CredentialsError('IDENTITY_TAKEN', `The device "${holder}" has the identity "${identity}" already. Give each its own.`);
-      }
+    const { endpoint, mode } = entry;
+    const claim = claimOf(device);
+    const holder = claim && this.table.holder(claim.key);
+    if (claim && holder !== undefined && holder !== endpoint) {
+      throw new CredentialsError('IDENTITY_TAKEN', `The device "${holder}" has the ${claim.what} already. Give each its own.`);
     }
     this.#options.keeper?.put(endpoint, encode(device));
     this.#options.onChange(this.table.put('runtime', device), endpoint);
-    if (key && key.length < STRONG_KEY_BYTES) this.#options.onNotice(weakText(endpoint, key.length));
+    if (mode === 'psk' && key && key.length < STRONG_KEY_BYTES) this.#options.onNotice(weakText(endpoint, key.length));
     return this.table.listed('runtime', endpoint) ?? { ...entry, source: 'runtime' };
   }
 
@@ -159,8 +159,11 @@ function unknown(endpoint: string): CredentialsError {
   return new CredentialsError('UNKNOWN_ENDPOINT', `No device "${endpoint}" was added at run time.`);
 }
 
+/** Under which name an entry has what proves it. */
+const KEY_FIELDS = { none: 'key', psk: 'key', rpk: 'publicKey', x509: 'certificate' } as const;
+
 function encode({ entry, key }: CheckedDevice): Buffer {
-  return Buffer.from(JSON.stringify({ ...entry, ...(key && { key: key.toString('hex') }) }), 'utf8');
+  return Buffer.from(JSON.stringify({ ...entry, ...(key && { [KEY_FIELDS[entry.mode]]: key.toString('hex') }) }), 'utf8');
 }
 
 function decode(bytes: Uint8Array): CheckedDevice | undefined {

@@ -1,4 +1,6 @@
-import { isWrong, readIdentity, readKey } from './psk';
+import { claimOf } from './claims';
+import { fingerprintOf, readDeviceCertificate, readPublicKey } from './public-keys';
+import { isWrong, readIdentity, readKey, type Wrong } from './psk';
 import type { CheckedDevice, DeviceFacts, SecurityMode } from './types';
 
 /** A device entry, or a file of them, that makes no sense. */
@@ -14,10 +16,12 @@ const MAX_TIME = 86_400_000;
 const LIKE: Readonly<Record<SecurityMode, string>> = {
   none: '{"endpoint":"my-device","mode":"none"}',
   psk: '{"endpoint":"my-device","mode":"psk","identity":"my-device","key":"<32 hexadecimal digits or more>"}',
+  rpk: '{"endpoint":"my-device","mode":"rpk","publicKey":"<SubjectPublicKeyInfo in PEM or base64>"}',
+  x509: '{"endpoint":"my-device","mode":"x509"}, or with "certificate":"<PEM or base64>" for one certificate alone',
 };
 
 /** The IoT Hub's words for the modes. */
-const MODES: Readonly<Record<string, string>> = { NO_SEC: 'none', PSK: 'psk', RPK: 'rpk', X509: 'x509' };
+const MODES: Readonly<Record<string, SecurityMode>> = { NO_SEC: 'none', PSK: 'psk', RPK: 'rpk', X509: 'x509' };
 
 /**
  * Takes over what belongs to each entry, and refuses what cannot be right with `DeviceTableError`, naming its place and never its
@@ -26,18 +30,19 @@ const MODES: Readonly<Record<string, string>> = { NO_SEC: 'none', PSK: 'psk', RP
 export function checkDevices(values: readonly unknown[]): CheckedDevice[] {
   if (values.length > MAX_DEVICES) throw new DeviceTableError(`The device table holds at most ${MAX_DEVICES} devices.`);
   const endpoints = new Set<string>();
-  const identities = new Map<string, string>();
+  const proofs = new Map<string, string>();
   return values.map((value, index) => {
     const device = checkDevice(value, `Device ${index + 1} of the table`);
-    const { endpoint, identity } = device.entry;
+    const { endpoint } = device.entry;
     if (endpoints.has(endpoint)) throw new DeviceTableError(`The device "${endpoint}" is in the table twice.`);
     endpoints.add(endpoint);
-    if (identity === undefined) return device;
-    const other = identities.get(identity);
+    const claim = claimOf(device);
+    if (claim === undefined) return device;
+    const other = proofs.get(claim.key);
     if (other !== undefined) {
-      throw new DeviceTableError(`The devices "${other}" and "${endpoint}" have the same identity "${identity}". Give each its own.`);
+      throw new DeviceTableError(`The devices "${other}" and "${endpoint}" have the same ${claim.what}. Give each its own.`);
     }
-    identities.set(identity, endpoint);
+    proofs.set(claim.key, endpoint);
     return device;
   });
 }
@@ -49,9 +54,10 @@ export function checkDevice(value: unknown, place: string): CheckedDevice {
     throw new DeviceTableError(`${place}: ${problem}. It should look like ${LIKE[like]}.`);
   };
   if (!isRecord(value)) return fail('it is not an object');
-  const { endpoint, mode = 'none', identity, key, name, timeout, awakeWindow, edrxCycle, disabled } = iotHubEntry(value) ?? value;
+  const { endpoint, mode = 'none', identity, key, publicKey, certificate, name, disabled, ...rest } = iotHubEntry(value) ?? value;
+  const { timeout, awakeWindow, edrxCycle } = rest;
   if (typeof endpoint !== 'string' || endpoint === '' || endpoint.length > MAX_NAME) return fail('"endpoint" must be a text');
-  if (mode !== 'none' && mode !== 'psk') return fail('"mode" must be "none" or "psk": other security modes are not there yet');
+  if (!isMode(mode)) return fail('"mode" must be "none", "psk", "rpk" or "x509"');
   like = mode;
   if (name !== undefined && typeof name !== 'string') return fail('"name" must be a text');
   const times: { timeout?: number; awakeWindow?: number; edrxCycle?: number } = {};
@@ -67,12 +73,35 @@ export function checkDevice(value: unknown, place: string): CheckedDevice {
     ...times,
     ...(disabled === true && { disabled }),
   };
-  if (mode === 'none') return { entry: common, key: undefined };
-  const who = readIdentity(identity === undefined || identity === '' ? endpoint : identity);
-  if (isWrong(who)) return fail(`"${endpoint}": ${who.wrong}`);
-  const secret = readKey(key);
-  if (isWrong(secret)) return fail(`"${endpoint}": ${secret.wrong}`);
-  return { entry: { ...common, identity: who }, key: secret };
+  const right = <T extends Buffer | string>(read: T | Wrong): T => (isWrong(read) ? fail(`"${endpoint}": ${read.wrong}`) : read);
+  switch (mode) {
+    case 'none':
+      return { entry: common, key: undefined };
+    case 'psk': {
+      const who = right(readIdentity(isBlank(identity) ? endpoint : identity));
+      return { entry: { ...common, identity: who }, key: right(readKey(key)) };
+    }
+    case 'rpk': {
+      // The IoT Hub has it under the name of the pre-shared key.
+      const der = right(readPublicKey(isBlank(publicKey) ? key : publicKey));
+      return { entry: { ...common, identity: fingerprintOf(der) }, key: der };
+    }
+    case 'x509': {
+      if (isBlank(certificate)) return { entry: common, key: undefined };
+      const der = right(readDeviceCertificate(certificate));
+      return { entry: { ...common, fingerprint: fingerprintOf(der) }, key: der };
+    }
+    default:
+      return mode satisfies never;
+  }
+}
+
+function isMode(mode: unknown): mode is SecurityMode {
+  return typeof mode === 'string' && Object.hasOwn(LIKE, mode);
+}
+
+function isBlank(given: unknown): boolean {
+  return given === undefined || given === null || given === '';
 }
 
 /** What an entry of the IoT Hub's form says of the device itself; undefined for another form. Its bootstrap part is not ours. */
@@ -83,9 +112,9 @@ function iotHubEntry(value: Record<string, unknown>): Record<string, unknown> | 
     return isRecord(inner) && isRecord(inner['client']) ? iotHubEntry(inner) : {};
   }
   if (!isRecord(client)) return undefined;
-  const { securityConfigClientMode, endpoint, identity, key } = client;
+  const { securityConfigClientMode, endpoint, identity, key, cert } = client;
   const mode = typeof securityConfigClientMode === 'string' ? (MODES[securityConfigClientMode] ?? securityConfigClientMode) : undefined;
-  return { endpoint, mode: mode ?? '', identity, key };
+  return { endpoint, mode: mode ?? '', identity, key, certificate: cert };
 }
 
 function parsed(text: string): unknown {

@@ -33,6 +33,7 @@ export function encodeSession(state: SessionState): Buffer {
     uint(state.port, 2),
     uint(MODES.indexOf(state.identity.mode), 1),
     vector(Buffer.from(state.identity.name), 2),
+    ...(state.identity.aliases ?? []).map((alias) => vector(Buffer.from(alias), 2)),
   ]);
 }
 
@@ -59,6 +60,8 @@ function read(reader: Reader): SessionState {
   const port = reader.uint(2);
   const mode = MODES[reader.uint(1)];
   const name = reader.vector(2).toString();
+  const aliases: string[] = [];
+  while (mode === 'x509' && reader.left > 0) aliases.push(reader.vector(2, 1).toString());
   reader.end();
   const sendSeq = words.readUIntBE(0, 6);
   if (!mode || mode === 'none' || role > 1 || !suiteById(suite) || port === 0 || sendSeq >= MAX_SEQUENCE) {
@@ -78,6 +81,6 @@ function read(reader: Reader): SessionState {
     window: [words.readUIntBE(6, 6) - 1, words.readUInt32BE(12), words.readUInt32BE(16)],
     address,
     port,
-    identity: { scheme: 'coaps', mode, name },
+    identity: { scheme: 'coaps', mode, name, ...(aliases.length > 0 && { aliases }) },
   };
 }

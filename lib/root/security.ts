@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { Credentials, type DeviceKeeper } from '../credentials/credentials';
-import type { DeviceTable, ListedDevice, Revoked } from '../credentials/device-table';
+import type { Revoked } from '../credentials/claims';
+import { namesOf, type DeviceTable, type ListedDevice } from '../credentials/device-table';
 import { DevicesFile } from '../credentials/devices-file';
 import type { DeviceEntry, UnknownDevices } from '../credentials/types';
 import { newCounters } from '../dtls/counters';
@@ -88,7 +89,7 @@ export class Security {
       onChange: (revoked, endpoint) => this.#changed(revoked, endpoint),
       onNotice: hooks.onNotice,
     });
-    this.#words = new HandshakeWords((identity) => this.table.whyUnknown(identity));
+    this.#words = new HandshakeWords((identity) => this.table.whyUnknown({ mode: 'psk', name: identity }));
   }
 
   get table(): DeviceTable {
@@ -124,12 +125,12 @@ export class Security {
     this.#core = core;
     this.#restored.clear();
     for (const peer of this.#port?.peers() ?? []) {
-      if (this.table.endpointOf(peer.identity) === undefined) this.#port?.closePrincipal(peer.identity);
+      if (!this.table.proof(peer.identity)) this.#port?.closePrincipal(peer.identity);
       else core.sessionOpened(peer, this.#lost.delete(principal(peer.identity)));
     }
     core.endUnproven();
     for (const { endpoint, identity } of core.registrations()) {
-      if (identity.mode !== 'none' && this.table.endpointOf(identity) !== endpoint) core.revoke(endpoint, identity.name);
+      if (identity.mode !== 'none' && !this.table.mayActFor(identity, endpoint).allowed) core.revoke(endpoint, identity);
     }
   }
 
@@ -236,7 +237,7 @@ export class Security {
     const { onError, onNotice } = this.#hooks;
     if (store && sealer) {
       const runFile = `${path.resolve(storeDir)}-${createHash('sha256').update(prefix).digest('hex').slice(0, 16)}.run`;
-      const proof = (identity: string): string | undefined => fingerprint(this.table.key(identity));
+      const proof = (identity: Identity): string | undefined => fingerprint(this.table.proof(identity));
       this.#sessions = new SealedSessions({ store, sealer, prefix, runFile, proof, reserve: completeLimits(dtlsLimits).reserve, onError });
     }
     if (keyLogFile) {
@@ -291,8 +292,14 @@ export class Security {
   }
 
   #changed(revoked: readonly Revoked[], endpoint: string | undefined): void {
-    for (const { identity, endpoint: device } of revoked) {
-      this.#port?.closePrincipal({ scheme: 'coaps', mode: 'psk', name: identity });
+    // A session by certificate may have the name of the device as an alias.
+    const names = new Set(revoked.flatMap(({ mode, identity }) => (mode === 'x509' ? [identity] : [])));
+    for (const { identity } of names.size > 0 ? (this.#port?.peers() ?? []) : []) {
+      if (identity.mode === 'x509' && namesOf(identity).some((name) => names.has(name))) this.#port?.closePrincipal(identity);
+    }
+    for (const { mode, identity: name, endpoint: device } of revoked) {
+      const identity: Identity = { scheme: 'coaps', mode, name };
+      this.#port?.closePrincipal(identity);
       this.#core?.revoke(device, identity);
     }
     this.#core?.endUnproven(endpoint);
@@ -320,6 +327,6 @@ function principal({ mode, name }: Identity): string {
   return `${mode}|${name}`;
 }
 
-function fingerprint(key: Uint8Array | undefined): string | undefined {
-  return key && createHash('sha256').update('lwm2m session').update(key).digest('hex');
+function fingerprint(proof: Uint8Array | undefined): string | undefined {
+  return proof && createHash('sha256').update('lwm2m session').update(proof).digest('hex');
 }

@@ -3,6 +3,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, wr
 import path from 'node:path';
 import { decodeSession } from '../dtls/session-codec';
 import type { SessionStore } from '../dtls/types';
+import type { Identity } from '../transport/types';
 import { decodeValue, encodeValue, pagesOf, type Sealer, type Store, type StoreOperation } from '../store/index';
 
 export interface SessionStoreOptions {
@@ -13,7 +14,7 @@ export interface SessionStoreOptions {
   /** A file outside of the store's folder: which run of the server is the present one. */
   readonly runFile: string;
   /** A fingerprint of what proves an identity at present; undefined when nothing does. */
-  readonly proof: (identity: string) => string | undefined;
+  readonly proof: (identity: Identity) => string | undefined;
   /** By how many numbers at most a session may have reserved more than it used. */
   readonly reserve: number;
   readonly onError: (error: unknown) => void;
@@ -62,7 +63,7 @@ export class SealedSessions implements SessionStore {
       .map((state) => Buffer.from(state))
       .filter((bytes, index) => {
         const state = decodeSession(bytes);
-        if (!state || proof(state.identity.name) !== final.proofs[index]) return false;
+        if (!state || proof(state.identity) !== final.proofs[index]) return false;
         // The numbers that were reserved tell whether this is the last state there was.
         const reserved = kept.get(state.key);
         return reserved === undefined || (state.sendSeq <= reserved && reserved - state.sendSeq <= reserve);
@@ -86,8 +87,8 @@ export class SealedSessions implements SessionStore {
     const { store, sealer, proof } = this.#options;
     const final: { run: string; states: Buffer[]; proofs: string[] } = { run: this.#run, states: [], proofs: [] };
     for (const bytes of states.values()) {
-      const name = decodeSession(bytes)?.identity.name;
-      const by = name === undefined ? undefined : proof(name);
+      const identity = decodeSession(bytes)?.identity;
+      const by = identity && proof(identity);
       if (by === undefined) continue;
       final.states.push(bytes);
       final.proofs.push(by);

@@ -79,7 +79,8 @@ export class RecordReader {
     const who = identity === undefined ? NO_IDENTITY : readIdentity(identity);
     if (!objects || !versions || !who || record.id !== id) return undefined;
     if (typeof endpoint !== 'string' || endpoint === '' || !isVersion(lwm2mVersion) || !isCount(lifetime)) return undefined;
-    if (typeof binding !== 'string' || typeof queueMode !== 'boolean' || typeof rootPath !== 'string' || !isTexts(extra)) return undefined;
+    if (typeof binding !== 'string' || typeof queueMode !== 'boolean' || typeof rootPath !== 'string' || !isTextList(extra))
+      return undefined;
     if (!Array.isArray(contentFormats) || !contentFormats.every(isCount) || typeof address !== 'string' || !isPort(port)) return undefined;
     if (!isCount(registeredAt) || !isCount(updatedAt) || (expiresAt !== undefined && !isCount(expiresAt))) return undefined;
     if (![smsNumber, local].every((text) => text === undefined || typeof text === 'string')) return undefined;
@@ -217,10 +218,15 @@ function readVersions(text: string): ReadonlyMap<number, string> | undefined {
 
 function readIdentity(record: unknown): Identity | undefined {
   if (!isRecord(record)) return undefined;
-  const { scheme, mode, name } = record;
+  const { scheme, mode, name, aliases } = record;
   if ((scheme !== 'coap' && scheme !== 'coaps') || typeof name !== 'string') return undefined;
   if (mode !== 'none' && mode !== 'psk' && mode !== 'rpk' && mode !== 'x509') return undefined;
-  return { scheme, mode, name };
+  if (aliases === undefined) return { scheme, mode, name };
+  return isNames(aliases) ? { scheme, mode, name, aliases } : undefined;
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 function readPath(text: unknown): Observation['path'] | undefined {
@@ -248,7 +254,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isTexts(value: unknown): value is Record<string, string> {
+function isTextList(value: unknown): value is Record<string, string> {
   return isRecord(value) && Object.values(value).every((text) => typeof text === 'string');
 }
 

@@ -1,3 +1,4 @@
+import { namesOf } from '../credentials/device-table';
 import { Code, codeText } from '../coap/codes';
 import { OptionNumber, textOption, uintOption } from '../coap/options';
 import type { IncomingRequest, ResponseSpec } from '../coap/types';
@@ -95,8 +96,11 @@ export class RegistrationService implements Core {
    */
   sessionOpened(peer: Peer, lost: boolean): void {
     const { registrations, devices } = this.#context;
-    const entry = registrations.byEndpoint(devices.endpointOf(peer.identity) ?? '');
-    if (entry?.registration.identity.mode === peer.identity.mode && entry.registration.identity.name === peer.identity.name) {
+    const { mode, name } = peer.identity;
+    const names = mode === 'x509' ? namesOf(peer.identity) : [devices.endpointOf(peer.identity) ?? ''];
+    for (const each of names) {
+      const entry = registrations.byEndpoint(each);
+      if (entry?.registration.identity.mode !== mode || entry.registration.identity.name !== name) continue;
       this.#reroute(entry, peer);
       const observed = lost ? this.#context.observations.of(entry.registration.id) : [];
       // With their tokens (RFC 7641 3.3.1): what a device has of the session before is replaced, and does not time out and take
@@ -135,6 +139,11 @@ export class RegistrationService implements Core {
     if (moved) emit({ kind: 'address-changed', at: clock.wall(), registration, from: { address: before.address, port: before.port } });
   }
 
+  /** What a device is called that does not say it. */
+  #impliedName({ identity }: Peer): string {
+    return this.#context.devices.endpointOf(identity) ?? (identity.mode === 'x509' ? identity.name : '');
+  }
+
   #register(request: IncomingRequest): void {
     const { peer } = request;
     if (this.#context.overloaded()) {
@@ -142,7 +151,7 @@ export class RegistrationService implements Core {
       this.#answer(request, { code: Code.SERVICE_UNAVAILABLE, options: [uintOption(OptionNumber.MAX_AGE, RETRY_S)] });
       return;
     }
-    const parsed = parseRegister(request, this.#context.devices.endpointOf(peer.identity) ?? '');
+    const parsed = parseRegister(request, this.#impliedName(peer));
     if (isRefusal(parsed)) {
       this.#refuse(request, parsed, request.query.find((item) => item.startsWith('ep='))?.slice(3) ?? '');
       return;

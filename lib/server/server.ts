@@ -3,7 +3,7 @@ import type { DeviceTable } from '../credentials/device-table';
 import type { Model } from '../model/types';
 import type { Driver } from '../transport/driver';
 import { NO_IDENTITY } from '../transport/identity';
-import type { Peer } from '../transport/types';
+import type { Identity, Peer } from '../transport/types';
 import { newServerCounters, type CoreCounters, type ServerContext } from './context';
 import { NO_KEEPER, profileKey, type StateKeeper, type StateRecord } from './keeper';
 import { LastValues, type LastValue } from './last-values';
@@ -155,9 +155,11 @@ export class ServerCore {
   }
 
   /** Ends the registration of a device that registered by a proof that does not count any more. */
-  revoke(endpoint: string, identity: string): void {
-    const { mode, name } = this.registration(endpoint)?.identity ?? NO_IDENTITY;
-    if (mode !== 'none' && name === identity) this.#registration.revoke(endpoint, 'its credentials were removed or changed');
+  revoke(endpoint: string, identity: Pick<Identity, 'mode' | 'name'>): void {
+    const { mode, name, aliases = [] } = this.registration(endpoint)?.identity ?? NO_IDENTITY;
+    if (mode !== 'none' && mode === identity.mode && [name, ...aliases].includes(identity.name)) {
+      this.#registration.revoke(endpoint, 'its credentials were removed or changed');
+    }
   }
 
   /** Ends registrations without security under names that are those of secured devices now; of one device or of all. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Credentials, CredentialsError, type DeviceKeeper } from '../../../lib/credentials/credentials';
-import type { Revoked } from '../../../lib/credentials/device-table';
+import type { Revoked } from '../../../lib/credentials/claims';
 import { checkDevices, DeviceTableError } from '../../../lib/credentials/entries';
 import type { DeviceEntry } from '../../../lib/credentials/types';
 
@@ -57,7 +57,12 @@ describe('credentials at run time', () => {
     );
     credentials.remove('a');
     assert.equal(credentials.table.get('a'), undefined);
-    assert.deepEqual(changes, [[], [{ identity: 'a', endpoint: 'a' }], [], [{ identity: 'other', endpoint: 'a' }]]);
+    assert.deepEqual(changes, [
+      [],
+      [{ mode: 'psk', identity: 'a', endpoint: 'a' }],
+      [],
+      [{ mode: 'psk', identity: 'other', endpoint: 'a' }],
+    ]);
   });
 
   it('[CRED-031] are refused by name of the reason, and then nothing has changed', () => {
@@ -122,7 +127,7 @@ describe('credentials at run time', () => {
     assert.equal(credentials.table.get('a')?.identity, 'a');
     assert.equal(credentials.table.unknownDevices, 'refuse');
     credentials.setDialog({ devices: [psk('b')], unknownDevices: 'accept-without-security' });
-    assert.deepEqual(changes, [[{ identity: 'a', endpoint: 'a' }]]);
+    assert.deepEqual(changes, [[{ mode: 'psk', identity: 'a', endpoint: 'a' }]]);
     assert.equal(credentials.table.unknownDevices, 'accept-without-security');
   });
 });

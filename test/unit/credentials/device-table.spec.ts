@@ -32,7 +32,7 @@ describe('device table', () => {
     ['with an empty endpoint', { endpoint: '' }, /"endpoint"/],
     ['with a number for an endpoint', { endpoint: 5 }, /"endpoint"/],
     ['with an endpoint too long', { endpoint: 'x'.repeat(256) }, /"endpoint"/],
-    ['of a mode that is not there yet', { endpoint: 'dev', mode: 'x509' }, /"mode" must be "none" or "psk"/],
+    ['of a mode that does not exist', { endpoint: 'dev', mode: 'oscore' }, /"mode" must be "none", "psk", "rpk" or "x509"/],
     ['with a name that is no text', { endpoint: 'dev', name: 5 }, /"name"/],
     ['with a time of 0', { endpoint: 'dev', timeout: 0 }, /"timeout"/],
     ['with a time above a day', { endpoint: 'dev', timeout: 86_400_001 }, /"timeout"/],
@@ -145,7 +145,9 @@ describe('device table', () => {
       const table = new DeviceTable({ devices: [device('late', 'same', '01')], unknownDevices: 'accept-without-security' });
       assert.deepEqual(table.clashes(), []);
       table.set('file', checkDevices([device('first', 'same', '02')]));
-      assert.deepEqual(table.clashes(), [{ identity: 'same', endpoint: 'late', source: 'dialog', holder: 'first', holderSource: 'file' }]);
+      assert.deepEqual(table.clashes(), [
+        { what: 'identity "same"', endpoint: 'late', source: 'dialog', holder: 'first', holderSource: 'file' },
+      ]);
       assert.match(clashText(table.clashes()[0]!), /"first" \(the devices file\) and "late" \(the device table of the server\)/);
       assert.equal(table.listed('dialog', 'late')?.clashesWith, 'first');
       assert.deepEqual(table.key('same'), Buffer.from([2]));
@@ -162,16 +164,16 @@ describe('device table', () => {
       assert.deepEqual(
         table.set('dialog', checkDevices([device('a', 'id-a', '01'), device('b', 'id-b', '99'), device('d', 'id-c', '03')])),
         [
-          { identity: 'id-c', endpoint: 'c' },
-          { identity: 'id-b', endpoint: 'b' },
+          { mode: 'psk', identity: 'id-c', endpoint: 'c' },
+          { mode: 'psk', identity: 'id-b', endpoint: 'b' },
         ],
       );
       assert.deepEqual(table.put('runtime', checkDevices([{ ...device('a', 'id-a', '01'), name: 'Cellar' }])[0]!), [], 'the same proof');
       assert.deepEqual(table.put('runtime', checkDevices([{ ...device('a', 'id-a', '01'), disabled: true }])[0]!), [
-        { identity: 'id-a', endpoint: 'a' },
+        { mode: 'psk', identity: 'id-a', endpoint: 'a' },
       ]);
-      assert.match(table.whyUnknown('id-a'), /"a" of this identity is disabled/);
-      assert.match(table.whyUnknown('nobody'), /No device of the table/);
+      assert.match(table.whyUnknown({ mode: 'psk', name: 'id-a' }), /"a" of this identity is disabled/);
+      assert.match(table.whyUnknown({ mode: 'psk', name: 'nobody' }), /No device of the table/);
       assert.deepEqual(table.remove('runtime', 'nobody'), []);
     });
 
@@ -179,8 +181,8 @@ describe('device table', () => {
       const table = new DeviceTable({ devices: [device('a', '1', '01'), device('b', '2', '02')] });
       const revoked = table.set('dialog', checkDevices([device('a', '2', '01'), device('b', '1', '02')]));
       assert.deepEqual(revoked, [
-        { identity: '1', endpoint: 'a' },
-        { identity: '2', endpoint: 'b' },
+        { mode: 'psk', identity: '1', endpoint: 'a' },
+        { mode: 'psk', identity: '2', endpoint: 'b' },
       ]);
       assert.deepEqual([table.endpointOf(psk('2')), table.endpointOf(psk('1'))], ['a', 'b']);
     });

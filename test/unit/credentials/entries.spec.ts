@@ -75,9 +75,9 @@ describe('device entries with pre-shared keys', () => {
       endpoint: 'urn:dev:1',
       mode: 'none',
     });
-    for (const mode of ['RPK', 'X509', 'psk?', undefined, 5]) {
+    for (const mode of ['OSCORE', 'psk?', undefined, 5]) {
       const entry = { client: { securityConfigClientMode: mode, endpoint: 'dev', key: KEY } };
-      assert.throws(() => checkDevice(entry, 'Here'), wrong(/"mode" must be "none" or "psk"/), String(mode));
+      assert.throws(() => checkDevice(entry, 'Here'), wrong(/"mode" must be "none", "psk", "rpk" or "x509"/), String(mode));
     }
     for (const credentialsValue of ['{', '5', '{}', '{"client":5}']) {
       assert.throws(() => checkDevice({ credentialsValue }, 'Here'), wrong(/"endpoint" must be a text/), credentialsValue);

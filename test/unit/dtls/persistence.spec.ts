@@ -201,6 +201,8 @@ describe('DTLS: sessions that outlast the process', () => {
     const [state] = ground.core.stop();
     const bytes = encodeSession(state!);
     assert.deepEqual(decodeSession(bytes), state);
+    const named = { ...state!, identity: { scheme: 'coaps', mode: 'x509', name: 'a', aliases: ['b', 'ä'] } } as const;
+    assert.deepEqual(decodeSession(encodeSession(named)), named);
     for (let cut = 0; cut < bytes.length; cut += 1) assert.equal(decodeSession(bytes.subarray(0, cut)), undefined);
     assert.equal(decodeSession(Buffer.concat([bytes, Buffer.alloc(1)])), undefined);
     assert.equal(decodeSession(Buffer.concat([Buffer.from([2]), bytes.subarray(1)])), undefined);

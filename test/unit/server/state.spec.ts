@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { readValue } from '../../../lib/server/records';
+import { readValue, RecordReader, writeRegistration } from '../../../lib/server/records';
 import type { LastValue } from '../../../lib/server/last-values';
 import * as coap from '../../support/coap-message';
 import { eventsOf, type Ground } from '../../support/ground';
@@ -44,6 +44,16 @@ describe('what outlives the server', () => {
     assert.equal(peer.code({ path: `/rd/${id}`, code: '0.04' }), '2.02');
     assert.equal(ground.server.registration('dev'), undefined);
     assert.deepEqual([...ground.kept().keys()], []);
+  });
+
+  it('[SRV-210] keeps all names of a certificate', () => {
+    const { ground, peer } = world();
+    peer.register();
+    const identity = { scheme: 'coaps', mode: 'x509', name: 'dev', aliases: ['b', 'c'] } as const;
+    const registration = { ...ground.server.registration('dev')!, identity };
+    const record = JSON.parse(JSON.stringify(writeRegistration({ registration, expiresAt: undefined }))) as object;
+    assert.deepEqual(new RecordReader().registration(registration.id, record)?.registration.identity, identity);
+    assert.equal(new RecordReader().registration(registration.id, { ...record, identity: { ...identity, aliases: [5] } }), undefined);
   });
 
   it('[SRV-210] sends commands to where the device was heard last', async () => {
