@@ -15,6 +15,8 @@ export type { CredentialsErrorCode } from './credentials/credentials';
 export type { ListedDevice } from './credentials/device-table';
 export { DeviceTableError } from './credentials/entries';
 export { generateKey } from './credentials/psk';
+export type { ServerKeySettings } from './credentials/server-identity';
+export { ServerKeyError } from './credentials/server-keys';
 export type { DtlsLimits } from './dtls/limits';
 export type { SecurityOptions } from './root/security';
 export type { CoapLimits } from './coap/params';

@@ -137,6 +137,11 @@ export class DeviceTable {
     return this.#claims.holder(claim)?.endpoint;
   }
 
+  /** Whether one certificate alone counts for this device. */
+  hasCertificate(endpoint: string): boolean {
+    return this.get(endpoint)?.fingerprint !== undefined;
+  }
+
   /** What a peer was known by: the key, the one certificate, or no bytes where a CA says it; undefined when it does not count any more. */
   proof(identity: Identity): Uint8Array | undefined {
     switch (identity.mode) {

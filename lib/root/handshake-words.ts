@@ -1,4 +1,5 @@
 import type { DtlsReport, HandshakeFailure } from '../dtls/types';
+import type { Identity } from '../transport/types';
 import { Buckets, network } from '../transport/rates';
 
 type Failed = Extract<DtlsReport, { kind: 'failed' }>;
@@ -18,10 +19,10 @@ export interface HandshakeNews {
 /** Turns failed handshakes into sentences, and lets through only so many. */
 export class HandshakeWords {
   readonly #buckets = new Buckets(1 / EVERY_S, BURST);
-  readonly #whyUnknown: (identity: string) => string;
+  readonly #whyUnknown: (identity: Pick<Identity, 'mode' | 'name'>) => string;
   #untold = 0;
 
-  constructor(whyUnknown: (identity: string) => string) {
+  constructor(whyUnknown: (identity: Pick<Identity, 'mode' | 'name'>) => string) {
     this.#whyUnknown = whyUnknown;
   }
 
@@ -43,18 +44,20 @@ export class HandshakeWords {
     const who = identity === undefined ? 'the device' : `the identity "${printable(identity)}"`;
     switch (reason) {
       case 'unknown-identity':
-        return `unknown identity "${printable(identity ?? '')}". ${this.#whyUnknown(identity ?? '')}`;
+        return `unknown identity "${printable(identity ?? '')}". ${this.#whyUnknown({ mode: 'psk', name: identity ?? '' })}`;
       case 'wrong-key':
         return `wrong key for ${who}. The key in the device and the one in the server differ.`;
       case 'unknown-key':
+        if (identity === undefined) return `${detail}.`;
+        return `unknown raw public key (SHA-256 ${printable(identity)}). ${this.#whyUnknown({ mode: 'rpk', name: identity })}`;
       case 'bad-certificate':
       case 'no-certificate':
       case 'no-common-certificate':
         return `${detail}.`;
       case 'no-common-suite':
-        return 'no common cipher suite. The server has PSK and ECDHE_PSK with AES_128_CCM_8, AES_128_CCM and AES_128_GCM_SHA256.';
+        return 'no common cipher suite. The server has PSK, ECDHE_PSK and ECDHE_ECDSA with AES_128_CCM_8, AES_128_CCM and AES_128_GCM_SHA256, and ECDHE_RSA with the last.';
       case 'no-common-group':
-        return 'no common group for the key agreement. The server has P-256 and X25519.';
+        return 'no common group for the key agreement. The server has P-256, P-384 and X25519.';
       case 'protocol-version':
         return 'the device does not speak DTLS 1.2.';
       case 'bad-message':

@@ -20,11 +20,13 @@ export function acquireServer(id: string, options: Lwm2mServerOptions): LiveServ
   // Before anything is taken: a server that is adopted and then not used would run on without an owner.
   const { storeDir = '', storeId = '', securePort, dtlsLimits = {}, sealFile = '', keyLogFile = '' } = options;
   settings(options);
-  const { devicesFile = '', ...others } = options;
   // A file that is broken just now matters only to a server that has not read it.
   const parked = parkedLive(id);
-  const known = parked && securityOf(parked)?.reads(devicesFile);
-  new Security(known || devicesFile === '' ? others : options, { onNotice: () => undefined, onError: () => undefined });
+  const running = parked && securityOf(parked);
+  const { devicesFile = '', serverKey, serverKeyPassphrase, serverCertificate, trustAnchors, ...others } = options;
+  const keys = { serverKey, serverKeyPassphrase, serverCertificate, trustAnchors };
+  const unread = { ...(running?.reads(devicesFile) ? {} : { devicesFile }), ...(running?.has(keys) ? {} : keys) };
+  new Security({ ...others, ...unread }, { onNotice: () => undefined, onError: () => undefined });
   const secure = [securePort ?? 'none', dtlsLimits, sealFile, keyLogFile];
   const key = JSON.stringify([port, hostList(host), receiveBuffer, limits, storeDir, storeId, modelsDir, ownModelsDir, secure]);
   let displaced: string[] = [];

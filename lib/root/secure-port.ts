@@ -1,7 +1,7 @@
 import { SessionKeeper } from '../dtls/keeper';
 import type { DtlsLimits } from '../dtls/limits';
 import { DtlsTransport } from '../dtls/transport';
-import type { DtlsCounters, DtlsReport, SessionStore } from '../dtls/types';
+import type { CertificateStore, DtlsCounters, DtlsReport, SessionStore } from '../dtls/types';
 import type { Driver } from '../transport/driver';
 import { pskName } from '../transport/identity';
 import { UdpPort } from '../transport/port';
@@ -17,6 +17,8 @@ export interface SecurePortOptions {
   readonly sink: TransportSink;
   /** The key of an identity, by its name. */
   readonly key: (identity: string) => Uint8Array | undefined;
+  /** What raw public keys and certificates count, and our own. */
+  readonly certificates: CertificateStore;
   readonly limits?: Partial<DtlsLimits>;
   readonly onReport: (report: DtlsReport) => void;
   readonly onError: (error: unknown) => void;
@@ -35,12 +37,13 @@ export class SecurePort {
   #stopped = false;
 
   constructor(options: SecurePortOptions) {
-    const { driver, sink, key, limits, onReport, onError, sessions, keyLog } = options;
+    const { driver, sink, key, certificates, limits, onReport, onError, sessions, keyLog } = options;
     this.#keeper = sessions && new SessionKeeper({ store: sessions, onError });
     this.#dtls = new DtlsTransport({
       driver,
       sink,
       keys: { psk: (identity) => key(pskName(identity)) },
+      certificates,
       onReport,
       onError,
       ...(limits && { limits }),

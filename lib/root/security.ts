@@ -4,10 +4,11 @@ import { Credentials, type DeviceKeeper } from '../credentials/credentials';
 import type { Revoked } from '../credentials/claims';
 import { namesOf, type DeviceTable, type ListedDevice } from '../credentials/device-table';
 import { DevicesFile } from '../credentials/devices-file';
+import type { ServerKeySettings } from '../credentials/server-identity';
 import type { DeviceEntry, UnknownDevices } from '../credentials/types';
 import { newCounters } from '../dtls/counters';
 import { completeLimits, type DtlsLimits } from '../dtls/limits';
-import type { DtlsReport } from '../dtls/types';
+import type { DtlsReport, HandshakeFailure } from '../dtls/types';
 import type { ServerCore } from '../server/server';
 import type { Registration } from '../server/types';
 import { openSealer, pagesOf, type Sealer, type Store } from '../store/index';
@@ -19,9 +20,10 @@ import { HandshakeWords } from './handshake-words';
 import { KeyLog } from './key-log';
 import { SecurePort } from './secure-port';
 import { SealedSessions } from './session-store';
+import { Trust } from './trust';
 
 /** What of a server's options is about security. */
-export interface SecurityOptions {
+export interface SecurityOptions extends ServerKeySettings {
   /** Default 'refuse'. */
   readonly unknownDevices?: UnknownDevices;
   readonly devices?: readonly DeviceEntry[];
@@ -54,6 +56,8 @@ interface Hooks {
   readonly onError: (error: unknown) => void;
 }
 
+/** How an identity is meant that was claimed in a handshake which failed so. */
+const CLAIMED: Partial<Record<HandshakeFailure, Identity['mode']>> = { 'unknown-key': 'rpk', 'bad-certificate': 'x509' };
 const NO_SIZES = { sessions: 0, handshakes: 0, reassemblyBytes: 0 };
 
 /** The devices of a server, their keys, and the port on which they prove who they are. */
@@ -62,6 +66,7 @@ export class Security {
   readonly #options: SecurityOptions;
   readonly #hooks: Hooks;
   readonly #words: HandshakeWords;
+  readonly #trust: Trust;
   #file: DevicesFile | undefined;
   #fileName: string;
   #port: SecurePort | undefined;
@@ -75,7 +80,7 @@ export class Security {
   /** Principals of kept registrations whose sessions did not come back. */
   readonly #lost = new Set<string>();
 
-  /** Throws `DeviceTableError` or RangeError on options that make no sense. */
+  /** Throws `DeviceTableError`, `ServerKeyError` or RangeError on options that make no sense. */
   constructor(options: SecurityOptions, hooks: Hooks) {
     completeLimits(options.dtlsLimits);
     this.#options = options;
@@ -89,7 +94,8 @@ export class Security {
       onChange: (revoked, endpoint) => this.#changed(revoked, endpoint),
       onNotice: hooks.onNotice,
     });
-    this.#words = new HandshakeWords((identity) => this.table.whyUnknown({ mode: 'psk', name: identity }));
+    this.#trust = new Trust(options, this.table, { ...hooks, onDistrust: () => this.#endTrusted() });
+    this.#words = new HandshakeWords((identity) => this.table.whyUnknown(identity));
   }
 
   get table(): DeviceTable {
@@ -106,12 +112,19 @@ export class Security {
     return file === this.#fileName;
   }
 
+  /** Whether these are the server keys and trusted CAs in use. */
+  has(keys: ServerKeySettings): boolean {
+    return this.#trust.has(keys);
+  }
+
   /** Reads what was kept and opens the port. Rejects with the system's error, and has then closed what it opened. */
   async open(place: SecurityPlace): Promise<void> {
     this.#driver = place.driver;
     const sealer = await this.#openStore(place);
     this.#credentials.announce();
     this.#file?.start();
+    this.#trust.start(place.driver.clock);
+    if (this.#options.securePort !== undefined) this.#trust.check();
     try {
       await this.#openPort(place, sealer);
     } catch (error) {
@@ -154,11 +167,13 @@ export class Security {
     this.#port?.keepAlive(on);
   }
 
-  /** Throws `DeviceTableError`; then nothing has changed. Port, limits and files of keys stay as they are. */
+  /** Throws `DeviceTableError` or `ServerKeyError`; then nothing has changed. Port, limits, seal and key log stay as they are. */
   configure(options: SecurityOptions): void {
     const { devicesFile = '' } = options;
     const file = devicesFile === this.#fileName ? this.#file : this.#openFile(devicesFile);
+    const takeKeys = this.#trust.prepare(options);
     this.#credentials.setDialog(dialogOf(options));
+    takeKeys();
     if (file === this.#file) return;
     this.#file?.close();
     this.#file = file;
@@ -185,6 +200,7 @@ export class Security {
     this.#core = this.#driver = undefined;
     this.#lost.clear();
     this.#file?.close();
+    this.#trust.close();
     this.#endExit?.();
     const port = this.#port;
     this.#port = undefined;
@@ -237,7 +253,7 @@ export class Security {
     const { onError, onNotice } = this.#hooks;
     if (store && sealer) {
       const runFile = `${path.resolve(storeDir)}-${createHash('sha256').update(prefix).digest('hex').slice(0, 16)}.run`;
-      const proof = (identity: Identity): string | undefined => fingerprint(this.table.proof(identity));
+      const proof = (identity: Identity): string | undefined => this.#trust.proof(identity);
       this.#sessions = new SealedSessions({ store, sealer, prefix, runFile, proof, reserve: completeLimits(dtlsLimits).reserve, onError });
     }
     if (keyLogFile) {
@@ -252,6 +268,7 @@ export class Security {
       driver,
       sink,
       key: (identity) => this.table.key(identity),
+      certificates: this.#trust.certificates,
       onReport: (report) => this.#report(report),
       onError,
       ...(dtlsLimits && { limits: dtlsLimits }),
@@ -276,7 +293,7 @@ export class Security {
       case 'failed': {
         const news = this.#words.of(report, this.#driver?.clock.now() ?? 0);
         if (!news) break;
-        const endpoint = this.table.endpointOf({ scheme: 'coaps', mode: 'psk', name: report.identity ?? '' });
+        const endpoint = this.table.endpointOf({ scheme: 'coaps', mode: CLAIMED[report.reason] ?? 'psk', name: report.identity ?? '' });
         queueMicrotask(() =>
           this.#guard(() => this.#core?.log(news.text, { reason: news.reason, ...(endpoint !== undefined && { endpoint }) })),
         );
@@ -291,6 +308,13 @@ export class Security {
     }
   }
 
+  /** What a CA said of devices ends with the trust in it; those it still speaks for come again. */
+  #endTrusted(): void {
+    const trusted = ({ mode, name }: Identity): boolean => mode === 'x509' && !this.table.hasCertificate(name);
+    for (const { identity } of this.#port?.peers() ?? []) if (trusted(identity)) this.#port?.closePrincipal(identity);
+    for (const { endpoint, identity } of this.#core?.registrations() ?? []) if (trusted(identity)) this.#core?.revoke(endpoint, identity);
+  }
+
   #changed(revoked: readonly Revoked[], endpoint: string | undefined): void {
     // A session by certificate may have the name of the device as an alias.
     const names = new Set(revoked.flatMap(({ mode, identity }) => (mode === 'x509' ? [identity] : [])));
@@ -303,6 +327,7 @@ export class Security {
       this.#core?.revoke(device, identity);
     }
     this.#core?.endUnproven(endpoint);
+    if (this.#port) this.#trust.check();
   }
 
   #opened(peer: Peer): void {
@@ -325,8 +350,4 @@ function dialogOf({ devices = [], unknownDevices = 'refuse' }: SecurityOptions) 
 
 function principal({ mode, name }: Identity): string {
   return `${mode}|${name}`;
-}
-
-function fingerprint(proof: Uint8Array | undefined): string | undefined {
-  return proof && createHash('sha256').update('lwm2m session').update(proof).digest('hex');
 }

@@ -1,18 +1,20 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import packet from 'coap-packet';
+import type { ClientCredentials } from '../../../lib/dtls/handshake/client';
 import { DtlsTransport } from '../../../lib/dtls/transport';
+import type { CertificateType, OwnKey } from '../../../lib/dtls/types';
 import { createRealClock } from '../../../lib/transport/clock';
 import { Driver } from '../../../lib/transport/driver';
 import { NO_IDENTITY } from '../../../lib/transport/identity';
 import type { Peer, Transport } from '../../../lib/transport/types';
+import { testStore } from '../../support/dtls/certificate-store';
 import type { Request } from './tiny-peer';
 
-export interface SecurePeerOptions {
-  readonly port: number;
-  readonly identity: string;
-  readonly key: Buffer;
-}
+export type SecurePeerOptions = { readonly port: number } & (
+  | { readonly identity: string; readonly key: Buffer }
+  | { readonly own: OwnKey; readonly type: CertificateType; /** What of the server's counts, DER. */ readonly server: Buffer }
+);
 
 /** The least of a device over DTLS on a real socket, which may change its port. */
 export class SecurePeer {
@@ -28,7 +30,8 @@ export class SecurePeer {
   /** Whether the server said goodbye. */
   gone = false;
 
-  private constructor(socket: dgram.Socket, port: number) {
+  private constructor(socket: dgram.Socket, options: SecurePeerOptions) {
+    const { port } = options;
     this.#socket = socket;
     this.#port = port;
     const transport: Transport = { maxMessage: 1152, send: (data) => this.#socket.send(data, port, '127.0.0.1') };
@@ -36,22 +39,30 @@ export class SecurePeer {
     this.#dtls = new DtlsTransport({
       driver: this.#driver,
       keys: { psk: () => undefined },
+      ...('own' in options && {
+        certificates: testStore({ own: [options.own], known: new Map([[options.server.toString('hex'), 'server']]) }),
+      }),
       sink: { receive: (data) => this.#take(packet.parse(data)), gone: () => (this.gone = true) },
       onError: (error) => console.error(error),
     });
     this.#listen();
   }
 
-  static async open({ port, identity, key }: SecurePeerOptions): Promise<SecurePeer> {
-    const peer = new SecurePeer(await bound(), port);
-    peer.#peer = await peer.#dtls.connect(peer.#route, { identity: Buffer.from(identity), key });
+  static async open(options: SecurePeerOptions): Promise<SecurePeer> {
+    const peer = new SecurePeer(await bound(), options);
+    try {
+      peer.#peer = await peer.#dtls.connect(peer.#route, credentialsOf(options));
+    } catch (error) {
+      peer.close();
+      throw error;
+    }
     return peer;
   }
 
   /** Only begins a handshake. */
-  static async begin({ port, identity, key }: SecurePeerOptions): Promise<SecurePeer> {
-    const peer = new SecurePeer(await bound(), port);
-    peer.#dtls.connect(peer.#route, { identity: Buffer.from(identity), key }).catch(() => undefined);
+  static async begin(options: SecurePeerOptions): Promise<SecurePeer> {
+    const peer = new SecurePeer(await bound(), options);
+    peer.#dtls.connect(peer.#route, credentialsOf(options)).catch(() => undefined);
     return peer;
   }
 
@@ -129,6 +140,11 @@ export class SecurePeer {
       if (from.port === this.#port) this.#dtls.receive(data, this.#route);
     });
   }
+}
+
+function credentialsOf(options: SecurePeerOptions): ClientCredentials {
+  if ('key' in options) return { identity: Buffer.from(options.identity), key: options.key };
+  return { own: options.own, type: options.type, serverType: options.type };
 }
 
 async function bound(): Promise<dgram.Socket> {
