@@ -35,8 +35,8 @@ function init(RED: NodeAPI): void {
         showState(status, server.state, server);
         done();
       } catch (error) {
-        // A Catch node gets the message, and need not know the key.
-        msg.payload = withoutKey(msg.payload);
+        // A Catch node gets the message, and need not know the key, nor what was taken for a public one.
+        msg.payload = withoutKeys(msg.payload);
         const failed = Object.assign(new Error(reasonOf(error)), { code: codeOf(error) || 'BAD_ENTRY' });
         status.set({ fill: 'yellow', shape: 'ring', text: failed.code });
         done(failed);
@@ -83,8 +83,12 @@ function act(server: Lwm2mServer, action: Action, payload: unknown): unknown {
   }
 }
 
-function withoutKey(payload: unknown): unknown {
-  return typeof payload === 'object' && payload !== null && 'key' in payload ? { ...payload, key: undefined } : payload;
+/** Where a key may stand in a device, also in one of the IoT Hub's form. */
+const keyFields = ['key', 'publicKey', 'certificate', 'client', 'bootstrap', 'credentialsValue'];
+
+function withoutKeys(payload: unknown): unknown {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return payload;
+  return Object.fromEntries(Object.entries(payload).filter(([name]) => !keyFields.includes(name)));
 }
 
 function isEndpoint(value: unknown): value is { readonly endpoint: unknown } {

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { createLwm2mServer } from '../../lib/index';
 import credentialsNode from '../../nodes/lwm2m-credentials/lwm2m-credentials';
 import { serverOptions } from '../../nodes/lwm2m-server/options';
 import { migrate } from '../../nodes/lwm2m-server/migrations';
 import { FakeServer, fakeServerNode } from '../support/fake-server';
 import { Inbox, load, useFlows } from '../support/flows';
 import helper from 'node-red-node-test-helper';
+import { DEVICE } from '../support/dtls/fixed-keys';
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 const KEY = 'c0ffee'.repeat(6);
 const flow = [
@@ -55,6 +60,13 @@ describe('lwm2m-credentials', () => {
       ['Error: no device "no', 'Error: lwm2m-credent'],
     );
     assert.doesNotMatch(JSON.stringify(errors), /c0ffee/);
+    // What was pasted in the wrong place may be private.
+    node.receive({ topic: 'destroy', payload: { endpoint: 'x', publicKey: KEY, certificate: KEY, name: 'Cellar' } });
+    node.receive({ topic: 'destroy', payload: { client: { key: KEY }, bootstrap: { bootstrapServer: { clientSecretKey: KEY } } } });
+    node.receive({ topic: 'destroy', payload: { credentialsValue: KEY } });
+    const more = (await caught.take(5)).slice(2);
+    assert.doesNotMatch(JSON.stringify(more), /c0ffee/);
+    assert.deepEqual(more[0]?.payload, { endpoint: 'x', name: 'Cellar' });
   });
 });
 
@@ -85,5 +97,38 @@ describe('the security of the lwm2m-server dialog', () => {
       () => serverOptions(migrate({ version: 4, port: 5683, securePort: 5683 })),
       /securePort: 5683 is the port for plain CoAP already/,
     );
+  });
+});
+
+describe('lwm2m-credentials and a real server', () => {
+  useFlows();
+
+  it('adds devices with public keys and certificates, and says what is wrong with them', async () => {
+    const server = createLwm2mServer({ port: 0, host: '127.0.0.1' });
+    await server.start();
+    try {
+      await load([fakeServerNode(server as unknown as FakeServer), credentialsNode], flow);
+      const [out, caught] = [new Inbox('out'), new Inbox('caught')];
+      const node = helper.getNode('credentials');
+      node.receive({ topic: 'add', payload: { endpoint: 'r', mode: 'rpk', publicKey: DEVICE.publicKey.toString('base64') } });
+      node.receive({ topic: 'add', payload: { endpoint: 'f', mode: 'x509', certificate: DEVICE.certificate.toString('base64') } });
+      node.receive({ topic: 'add', payload: { endpoint: 'x', mode: 'x509' } });
+      node.receive({ topic: 'list' });
+      const got = await out.take(4);
+      assert.deepEqual(got[3]?.payload, [
+        { endpoint: 'r', mode: 'rpk', identity: sha256(DEVICE.publicKey), source: 'runtime' },
+        { endpoint: 'f', mode: 'x509', fingerprint: sha256(DEVICE.certificate), source: 'runtime' },
+        { endpoint: 'x', mode: 'x509', source: 'runtime' },
+      ]);
+      const secret = DEVICE.privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+      node.receive({ topic: 'add', payload: { endpoint: 's', mode: 'rpk', publicKey: secret } });
+      node.receive({ topic: 'add', payload: { endpoint: 't', mode: 'rpk', publicKey: DEVICE.publicKey } });
+      const errors = (await caught.take(2)).map((msg) => (msg as unknown as { error: { message: string } }).error.message);
+      assert.match(errors[0]!, /is a private key/);
+      assert.match(errors[1]!, /The device "r" has the public key .* already/);
+      assert.ok(!JSON.stringify(errors).includes(secret.slice(40, 60)));
+    } finally {
+      await server.close();
+    }
   });
 });
