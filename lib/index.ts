@@ -14,6 +14,8 @@ export { CredentialsError } from './credentials/credentials';
 export type { CredentialsErrorCode } from './credentials/credentials';
 export type { ListedDevice } from './credentials/device-table';
 export { DeviceTableError } from './credentials/entries';
+export { generateKeyPair } from './credentials/key-pairs';
+export type { KeyPair } from './credentials/key-pairs';
 export { generateKey } from './credentials/psk';
 export type { ServerKeySettings } from './credentials/server-identity';
 export { ServerKeyError } from './credentials/server-keys';

@@ -88,7 +88,14 @@ interface Block {
 }
 
 function blocks(text: string): Block[] {
-  return Array.from(text.matchAll(BLOCK), ([pem, label = '']) => ({ label, pem }));
+  return Array.from(text.matchAll(BLOCK), ([pem, label = '']) => ({ label, pem: inLines(pem) }));
+}
+
+/** A field of a form may have made one line of it. */
+function inLines(pem: string): string {
+  if (pem.includes('\n')) return pem;
+  const [, begin = '', body = '', end = ''] = /^(-----BEGIN [^-]+-----)([^-]*)(-----END [^-]+-----)$/.exec(pem) ?? [];
+  return `${begin}\n${body.replace(/\s/g, '').replace(/.{64}/g, '$&\n')}\n${end}\n`;
 }
 
 function isCertificate(label: string): boolean {

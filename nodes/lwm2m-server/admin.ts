@@ -4,6 +4,7 @@ import { omaModel } from '../../lib/index';
 import type { ObjectDefinition, Registration } from '../../lib/index';
 import type { DevicesAnswer, ObjectRow } from '../shared/admin-types';
 import type { ServerNode } from '../shared/types';
+import { registerKeyRoutes } from './keys-admin';
 import { registerModelRoutes } from './models-admin';
 
 const readPermission = 'lwm2m.read';
@@ -16,6 +17,7 @@ let names: string | undefined;
 /** Called once a module load: the routes find their server by id, so that they outlive every node. */
 export function registerAdminRoutes(RED: NodeAPI): void {
   registerModelRoutes(RED);
+  registerKeyRoutes(RED);
   const mayRead = RED.auth.needsPermission(readPermission);
   RED.httpAdmin.get('/lwm2m/objects', mayRead, (_request, response) => {
     names ??= JSON.stringify(objectRows());

@@ -2,17 +2,25 @@
 import { textOf } from '../shared/editor/red';
 import type { EditorNode, Translate, Validity } from '../shared/editor/red';
 import { checkNumber } from '../shared/editor/validate';
+import { askKeyPair, certificateProblem, isPrivate, publicKeyProblem, showNote, textArea } from './keys.editor';
 import { slots } from './slots';
+
+const modes = ['none', 'psk', 'rpk', 'x509'] as const;
+type Mode = (typeof modes)[number];
 
 export interface Device {
   endpoint: string;
-  mode: 'none' | 'psk';
+  mode: Mode;
   name: string;
   timeout: number | string;
   /** Of mode `psk` only, like the next. */
   identity?: string;
   /** The name of the credential that is the key. */
   slot?: string;
+  /** Of mode `rpk` only. */
+  publicKey?: string;
+  /** Of mode `x509`, and there only where one certificate alone counts. */
+  certificate?: string;
 }
 
 interface WithDevices {
@@ -35,6 +43,8 @@ export function devicesAreRight(this: EditorNode<WithDevices>, value: unknown): 
   const identities = devices.filter(({ mode }) => mode === 'psk').map(({ identity, endpoint }) => textOf(identity) || textOf(endpoint));
   const shared = identities.find((name, index) => identities.indexOf(name) !== index);
   if (shared !== undefined) return this._('lwm2m-server.invalid.identityTwice', { identity: shared });
+  const keys = devices.filter(({ mode }) => mode === 'rpk').map(({ publicKey }) => textOf(publicKey));
+  if (keys.some((key, index) => key !== '' && keys.indexOf(key) !== index)) return this._('lwm2m-server.invalid.publicKeyTwice');
   const checked = devices.map(({ timeout }) => checkNumber(this, timeout ?? '', 'lwm2m-server.invalid.timeout', 1, maxTimeout, true));
   return checked.find((valid) => valid !== true) ?? true;
 }
@@ -76,15 +86,27 @@ export function prepareDevices(node: EditorNode<WithDevices>): void {
       const $mode = $('<select class="lwm2m-device-mode">')
         .attr('aria-label', t('column.mode'))
         .css({ flex: '1.6', minWidth: 0, marginRight: '6px' })
-        .append($('<option value="none">').text(t('mode.none')), $('<option value="psk">').text(t('mode.psk')))
+        .append(
+          modes.map((mode) =>
+            $('<option>')
+              .val(mode)
+              .text(t(`mode.${mode}`)),
+          ),
+        )
         .val(device.mode ?? 'none');
       const $endpoint = input('endpoint', '3', device.endpoint);
       $row.append($endpoint, input('name', '2', device.name), $mode, input('timeout', '1.8', device.timeout));
       const $secure = $('<div class="lwm2m-device-secure">').css({ marginTop: '4px' }).appendTo(container);
+      const $rpk = $('<div class="lwm2m-device-rpk">').css({ marginTop: '4px' }).appendTo(container);
+      const $x509 = $('<div class="lwm2m-device-x509">').css({ marginTop: '4px' }).appendTo(container);
       const show = (): void => {
-        const psk = $mode.val() === 'psk';
-        if (psk && $secure.children().length === 0) secureRow($secure, node, device, input('identity', '3', device.identity), t);
-        $secure.toggle(psk);
+        const mode = $mode.val();
+        if (mode === 'psk' && $secure.children().length === 0) secureRow($secure, node, device, input('identity', '3', device.identity), t);
+        if (mode === 'rpk' && $rpk.children().length === 0) publicKeyRow($rpk, device, t);
+        if (mode === 'x509' && $x509.children().length === 0) certificateRow($x509, device, t);
+        $secure.toggle(mode === 'psk');
+        $rpk.toggle(mode === 'rpk');
+        $x509.toggle(mode === 'x509');
       };
       $endpoint.on('input', () =>
         $secure.find('.lwm2m-device-identity').attr('placeholder', textOf($endpoint.val()) || t('placeholder.identity')),
@@ -110,11 +132,14 @@ export function readDevices(): Device[] {
 
 function readRow($row: JQuery, $list: JQuery): Device {
   const text = (name: keyof Device): string => textOf($row.find(`.lwm2m-device-${name}`).val());
-  const mode = text('mode') === 'psk' ? 'psk' : 'none';
+  const mode = modes.find((each) => each === text('mode')) ?? 'none';
   const slot = textOf($row.find('.lwm2m-device-key').attr('data-slot'));
   const common = { endpoint: text('endpoint'), mode, name: text('name'), timeout: text('timeout') } as const;
   if (mode === 'psk') return { ...common, identity: text('identity'), slot };
   forget($list, slot);
+  const open = (name: 'publicKey' | 'certificate'): string => (isPrivate(text(name)) ? '' : text(name));
+  if (mode === 'rpk') return { ...common, publicKey: open('publicKey') };
+  if (mode === 'x509') return { ...common, certificate: open('certificate') };
   return common;
 }
 
@@ -129,8 +154,8 @@ function secureRow($secure: JQuery, node: EditorNode<WithDevices>, device: Parti
     .attr({ id: prefix + slot, 'data-slot': slot, placeholder: t('placeholder.key'), 'aria-label': t('column.key') })
     .css({ flex: '4', minWidth: 0, marginRight: '6px' })
     .val(fresh || (has ? kept : ''));
-  const $problem = $('<div class="lwm2m-device-problem lwm2m-model-error" role="status" aria-live="polite">');
-  const $note = $('<div class="lwm2m-device-note" role="status" aria-live="polite">');
+  const $problem = problemLine();
+  const $note = noteLine();
   const check = (): void => {
     const problem = keyProblem(textOf($key.val()), (key, data) => t(`invalid.${key}`, data));
     $key.toggleClass('input-error', problem !== '');
@@ -144,17 +169,12 @@ function secureRow($secure: JQuery, node: EditorNode<WithDevices>, device: Parti
       check();
       const $item = $secure.parent();
       const identity = textOf($identity.val()) || textOf($item.find('.lwm2m-device-endpoint').val());
-      const port = textOf($(`#${prefix}securePort`).val()) || '5684';
-      showNote(
-        $note,
-        [
-          [t('device.uri'), `coaps://${location.hostname}:${port}`],
-          [t('device.mode'), '0 (PSK)'],
-          [t('device.identity'), identity],
-          [t('device.key'), key],
-        ],
-        t('device.title'),
-      );
+      showNote($note, t('device.title'), [
+        [t('device.uri'), serverUri()],
+        [t('device.mode'), '0 (PSK)'],
+        [t('device.identity'), identity],
+        [t('device.key'), key],
+      ]);
     });
   $key.on('input', check);
   const $line = $('<div>').css({ display: 'flex', alignItems: 'center' });
@@ -162,9 +182,75 @@ function secureRow($secure: JQuery, node: EditorNode<WithDevices>, device: Parti
   if (!has && fresh === '') $problem.text(t('invalid.keyMissing'));
 }
 
-function showNote($note: JQuery, lines: readonly (readonly [string, string])[], title: string): void {
-  $note.empty().append($('<div>').text(title));
-  for (const [label, value] of lines) $note.append($('<div>').append(document.createTextNode(`${label}: `), $('<code>').text(value)));
+/** The public key of a device, and a button that makes a pair. */
+function publicKeyRow($place: JQuery, device: Partial<Device>, t: Translate): void {
+  const $key = textArea(2)
+    .addClass('lwm2m-device-publicKey')
+    .attr({ placeholder: t('placeholder.publicKey'), 'aria-label': t('column.publicKey') })
+    .val(textOf(device.publicKey));
+  const $problem = problemLine();
+  const $note = noteLine();
+  const check = (): void => checkText($key, $problem, publicKeyProblem, t);
+  const $generate = $('<button type="button" class="red-ui-button lwm2m-device-generate-pair">')
+    .text(t('label.generatePair'))
+    .on('click', () => {
+      $note.text('…');
+      askKeyPair().then(
+        (pair) => {
+          $key.val(pair.publicKey);
+          check();
+          const endpoint = textOf($key.closest('li').find('.lwm2m-device-endpoint').val());
+          showNote(
+            $note,
+            t('device.titleOnce'),
+            [
+              [t('device.uri'), serverUri()],
+              [t('device.mode'), '1 (RPK)'],
+              [t('device.publicKey'), pair.publicKeyDer],
+              [t('device.privateKey'), pair.privateKeyDer],
+            ],
+            [[`${fileName(endpoint)}-private-key.pem`, pair.privateKey + pair.publicKey]],
+          );
+        },
+        (error: unknown) => $note.text(t('serverKey.failed', { reason: error instanceof Error ? error.message : String(error) })),
+      );
+    });
+  $key.on('input', check);
+  const $line = $('<div>').css({ display: 'flex', alignItems: 'flex-start', gap: '6px' }).append($key, $generate);
+  $place.append($line, $problem, $note);
+}
+
+/** The one certificate of a device, or none. */
+function certificateRow($place: JQuery, device: Partial<Device>, t: Translate): void {
+  const $certificate = textArea(2)
+    .addClass('lwm2m-device-certificate')
+    .attr({ placeholder: t('placeholder.certificate'), 'aria-label': t('column.certificate') })
+    .val(textOf(device.certificate));
+  const $problem = problemLine();
+  $certificate.on('input', () => checkText($certificate, $problem, certificateProblem, t));
+  $place.append($('<div>').css({ display: 'flex' }).append($certificate), $problem);
+}
+
+function checkText($field: JQuery, $problem: JQuery, problemOf: (text: string, t: Translate) => string, t: Translate): void {
+  const problem = problemOf(textOf($field.val()), (key, data) => t(`invalid.${key}`, data));
+  $field.toggleClass('input-error', problem !== '');
+  $problem.text(problem);
+}
+
+function problemLine(): JQuery {
+  return $('<div class="lwm2m-device-problem lwm2m-model-error" role="status" aria-live="polite">');
+}
+
+function noteLine(): JQuery {
+  return $('<div class="lwm2m-device-note" role="status" aria-live="polite">');
+}
+
+function serverUri(): string {
+  return `coaps://${location.hostname}:${textOf($(`#${prefix}securePort`).val()) || '5684'}`;
+}
+
+function fileName(endpoint: string): string {
+  return endpoint.replace(/[^A-Za-z0-9._-]+/g, '_') || 'device';
 }
 
 /** The place of a key that no row has, nor had since the dialog was opened. */

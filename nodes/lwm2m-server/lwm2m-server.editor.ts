@@ -4,6 +4,7 @@ import type { EditorNode, Validity } from '../shared/editor/red';
 import { devicesAreRight, prepareDevices, readDevices } from './devices.editor';
 import type { Device } from './devices.editor';
 import { prepareModels } from './models.editor';
+import { prepareServerKeys, readPublic } from './server-keys.editor';
 import { credentialDefinition } from './slots';
 import { checkNumber, validator, wholeNumber } from '../shared/editor/validate';
 
@@ -25,15 +26,18 @@ interface Server {
   replaceWrites: boolean;
   securePort: number | string;
   keyLogFile: string;
+  tls: string;
+  serverCertificate: string;
+  trustAnchors: string;
   /** Not in a flow from before this field was there. */
   observeAgain?: boolean;
 }
 
-const version = 5;
+const version = 6;
 const defaultPort = 5683;
 const defaultSecurePort = 5684;
-/** Pixels: three rows of the device table; its label and button. */
-const minListHeight = 160;
+/** Pixels: a few rows of the device table; its label and button. */
+const minListHeight = 240;
 const aroundList = 85;
 const maxTimeout = 2 ** 31 - 1;
 /** A day, in seconds. */
@@ -63,6 +67,9 @@ RED.nodes.registerType<Server>('lwm2m-server', {
     replaceWrites: { value: false },
     securePort: { value: defaultSecurePort, validate: validator(securePortIsFree) },
     keyLogFile: { value: '' },
+    tls: { value: '', type: 'tls-config', required: false },
+    serverCertificate: { value: '' },
+    trustAnchors: { value: '' },
     observeAgain: { value: true },
   },
   credentials: credentialDefinition,
@@ -72,12 +79,15 @@ RED.nodes.registerType<Server>('lwm2m-server', {
   oneditprepare() {
     prepareModels(this.id, this._);
     prepareDevices(this);
+    prepareServerKeys(this);
     // The editor takes a missing value for an unticked box, and Done would switch it off.
     if (this.observeAgain === undefined) $('#node-config-input-observeAgain').prop('checked', true);
   },
   oneditsave() {
     this.version = version;
     this.devices = readDevices();
+    this.serverCertificate = readPublic('serverCertificate');
+    this.trustAnchors = readPublic('trustAnchors');
   },
   oneditresize({ height }) {
     const $form = $('#lwm2m-server-devices').closest('form');

@@ -11,7 +11,7 @@ import { migrate } from './migrations';
 import { modelFolders } from './models-admin';
 import { serverOptions } from './options';
 import { credentialDefinition } from './slots';
-import type { ServerOptions } from './options';
+import type { ServerOptions, TlsNode } from './options';
 
 /** A server that could not be opened is tried again after so many milliseconds, as the port may be free by then; the last one stays. */
 const retryAfter = [500, 1_000, 2_000, 5_000];
@@ -88,7 +88,8 @@ function init(RED: NodeAPI): void {
     const open = (): void => {
       let options: ServerOptions;
       try {
-        options = serverOptions(migrate(def), this.credentials);
+        const settings = migrate(def);
+        options = serverOptions(settings, this.credentials, tlsOf(RED, settings.tls));
       } catch (error) {
         fail(RED._('lwm2m-server.errors.setting', { reason: reasonOf(error) }));
         return;
@@ -172,6 +173,14 @@ function init(RED: NodeAPI): void {
   }
 
   RED.nodes.registerType('lwm2m-server', Lwm2mServerNode as (this: Node, def: NodeDef) => void, { credentials: credentialDefinition });
+}
+
+/** The tls-config node of the dialog. Throws where there is none any more. */
+function tlsOf(RED: NodeAPI, id: unknown): TlsNode | undefined {
+  if (typeof id !== 'string' || id === '') return undefined;
+  const node = RED.nodes.getNode(id) as (Node & TlsNode) | null;
+  if (node?.type !== 'tls-config') throw new Error(RED._('lwm2m-server.errors.noTls'));
+  return node;
 }
 
 /** Where the object definitions are: for all servers, and for this one. The first is made, so that people find it. */

@@ -5,17 +5,20 @@ import type { Settings, Step } from '../shared/migrate';
 /** A row of the dialog's device table, as it is saved: fields may be blank. */
 export interface DeviceRow {
   readonly endpoint?: unknown;
-  /** `none` or `psk`. */
+  /** `none`, `psk`, `rpk` or `x509`. */
   readonly mode?: unknown;
   readonly identity?: unknown;
   /** The name of the credential that is the key. */
   readonly slot?: unknown;
+  /** Of mode `rpk`: the public key; of mode `x509`: the one certificate, or blank. Both may be known to all. */
+  readonly publicKey?: unknown;
+  readonly certificate?: unknown;
   readonly name?: unknown;
   readonly timeout?: unknown;
   readonly disabled?: unknown;
 }
 
-/** The settings of version 5. Numbers may be text: they come from input fields or environment variables. */
+/** The settings of version 6. Numbers may be text: they come from input fields or environment variables. */
 export interface ServerSettings {
   readonly version: number;
   readonly name: string;
@@ -38,6 +41,11 @@ export interface ServerSettings {
   /** Of CoAP over DTLS; blank = none. */
   readonly securePort: number | string;
   readonly keyLogFile: string;
+  /** The id of a tls-config node, whose key, certificate and CA are used as well; blank = none. */
+  readonly tls: string;
+  /** PEM, or the name of a file with PEM in it. The key they belong to is a credential, `serverKey`. */
+  readonly serverCertificate: string;
+  readonly trustAnchors: string;
   /** Whether a device that registers anew is asked again for what it observed. */
   readonly observeAgain: boolean;
 }
@@ -60,6 +68,7 @@ const steps: Step[] = [
   // A server from before does not open a port that nobody asked for.
   (settings: Settings) => withDefaults(settings, { securePort: '', keyLogFile: '' }),
   (settings: Settings) => withDefaults(settings, { observeAgain: true }),
+  (settings: Settings) => withDefaults(settings, { tls: '', serverCertificate: '', trustAnchors: '' }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

@@ -1,4 +1,4 @@
-import type { DeviceEntry, Lwm2mServerOptions } from '../../lib/index';
+import type { DeviceEntry, Lwm2mServerOptions, ServerKeySettings, UnknownDevices } from '../../lib/index';
 import { numberField, textField } from '../shared/fields';
 import { addresses } from '../shared/addresses';
 import type { DeviceRow, ServerSettings } from './migrations';
@@ -15,14 +15,24 @@ const maxAwakeWindow = 86_400_000;
 const maxQueueTtl = 2_592_000_000;
 const maxQueueLimit = 10_000;
 const defaultPort = 5683;
+const UNKNOWN: readonly UnknownDevices[] = ['refuse', 'accept-without-security', 'accept-my-ca'];
 
 export type ServerOptions = Lwm2mServerOptions & { readonly name: string; readonly port: number; readonly host?: readonly string[] };
 
 /** What Node-RED keeps of the node apart from the flow: keys by the names of their places. */
 export type ServerCredentials = Readonly<Record<string, unknown>>;
 
+/** What a tls-config node of Node-RED holds. */
+export interface TlsNode {
+  readonly valid?: boolean;
+  readonly key?: Uint8Array | string;
+  readonly cert?: Uint8Array | string;
+  readonly ca?: Uint8Array | string;
+  readonly credentials?: { readonly passphrase?: unknown };
+}
+
 /** What the dialog says as options for the library. Throws an Error in plain words for a setting that cannot be meant. */
-export function serverOptions(settings: ServerSettings, credentials: ServerCredentials = {}): ServerOptions {
+export function serverOptions(settings: ServerSettings, credentials: ServerCredentials = {}, tls?: TlsNode): ServerOptions {
   const port = numberField(settings.port, 'port', 0, maxPort) ?? defaultPort;
   const host = addresses(settings.host);
   const devicesFile = textField(settings.devicesFile);
@@ -46,7 +56,8 @@ export function serverOptions(settings: ServerSettings, credentials: ServerCrede
     name: textField(settings.name) || `LwM2M :${port}`,
     port,
     observeAgain: (settings.observeAgain as unknown) !== false,
-    unknownDevices: settings.unknownDevices === 'accept-without-security' ? 'accept-without-security' : 'refuse',
+    unknownDevices: UNKNOWN.find((each) => each === settings.unknownDevices) ?? 'refuse',
+    ...serverKeys(settings, credentials, tls),
     devices: deviceEntries(settings.devices, credentials),
     ...(securePort !== undefined && { securePort }),
     ...(keyLogFile && { keyLogFile }),
@@ -55,6 +66,30 @@ export function serverOptions(settings: ServerSettings, credentials: ServerCrede
     ...(receiveBuffer !== undefined && { receiveBuffer }),
     ...(timeout !== undefined && { timeout }),
     ...(statsInterval !== undefined && { statsInterval }),
+  };
+}
+
+/** The server's own keys and whom it trusts: of the dialog, and of the tls-config node. */
+function serverKeys(
+  { serverCertificate, trustAnchors }: ServerSettings,
+  credentials: ServerCredentials,
+  tls: TlsNode = {},
+): ServerKeySettings {
+  if (tls.valid === false) throw new Error('the TLS configuration it uses is not complete');
+  const own = (name: string): string => (Object.hasOwn(credentials, name) ? textField(credentials[name]) : '');
+  const passphrase = own('serverKeyPassphrase') || textField(tls.credentials?.passphrase);
+  const of = (dialog: string, other: Uint8Array | string = ''): string[] => {
+    const texts = [dialog, typeof other === 'string' ? other : Buffer.from(other).toString('utf8')];
+    return texts.map((text) => text.trim()).filter((text) => text !== '');
+  };
+  const keys = of(own('serverKey'), tls.key);
+  const certificates = of(textField(serverCertificate), tls.cert);
+  const anchors = of(textField(trustAnchors), tls.ca);
+  return {
+    ...(keys.length > 0 && { serverKey: keys }),
+    ...(passphrase && { serverKeyPassphrase: passphrase }),
+    ...(certificates.length > 0 && { serverCertificate: certificates }),
+    ...(anchors.length > 0 && { trustAnchors: anchors }),
   };
 }
 
@@ -75,6 +110,11 @@ function deviceEntry(row: DeviceRow, credentials: ServerCredentials): DeviceEntr
     ...(timeout !== undefined && { timeout }),
     ...(row.disabled === true && { disabled: true }),
   };
+  if (row.mode === 'rpk') return { ...common, mode: 'rpk', publicKey: textField(row.publicKey) };
+  if (row.mode === 'x509') {
+    const certificate = textField(row.certificate);
+    return { ...common, mode: 'x509', ...(certificate && { certificate }) };
+  }
   if (row.mode !== 'psk') return { ...common, mode: 'none' };
   const identity = textField(row.identity);
   const slot = textField(row.slot);

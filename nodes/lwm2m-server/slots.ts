@@ -8,5 +8,5 @@ export const slots: readonly string[] = Array.from({ length: slotCount }, (_, in
 
 /** Kept by Node-RED apart from the flow, never sent to the editor, never exported. */
 export const credentialDefinition: Readonly<Record<string, { type: 'password' }>> = Object.fromEntries(
-  slots.map((slot) => [slot, { type: 'password' as const }]),
+  [...slots, 'serverKey', 'serverKeyPassphrase'].map((name) => [name, { type: 'password' as const }]),
 );

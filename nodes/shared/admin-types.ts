@@ -37,3 +37,11 @@ export type UploadAnswer = Pick<ModelRow, 'file' | 'objects'> | Required<Pick<Mo
 /** Of POST lwm2m/<server id>/command: the answer, the list of commands, or the word that the server does not run (yet). */
 export type TryAnswer =
   { readonly payload: unknown; readonly warnings: readonly string[] } | { readonly help: string } | { readonly deployed: false };
+
+/** A new key pair: PEM, and DER in base64. */
+export interface KeyPairAnswer {
+  readonly privateKey: string;
+  readonly privateKeyDer: string;
+  readonly publicKey: string;
+  readonly publicKeyDer: string;
+}

@@ -91,6 +91,39 @@ describe('the security of the lwm2m-server dialog', () => {
     ]);
   });
 
+  it('takes public keys and certificates from the rows, and its own key from the credentials', () => {
+    const devices = [
+      { endpoint: 'r', mode: 'rpk', publicKey: ' PEM ', slot: 'psk1' },
+      { endpoint: 'x', mode: 'x509', certificate: '' },
+      { endpoint: 'f', mode: 'x509', certificate: 'PEM' },
+    ];
+    const settings = migrate({
+      version: 6,
+      port: 1,
+      devices,
+      unknownDevices: 'accept-my-ca',
+      serverCertificate: ' cert ',
+      trustAnchors: '',
+    });
+    const options = serverOptions(settings, { serverKey: 'key', serverKeyPassphrase: 'pass', psk1: KEY });
+    assert.deepEqual(options.devices, [
+      { endpoint: 'r', mode: 'rpk', publicKey: 'PEM' },
+      { endpoint: 'x', mode: 'x509' },
+      { endpoint: 'f', mode: 'x509', certificate: 'PEM' },
+    ]);
+    const { unknownDevices, serverKey, serverKeyPassphrase, serverCertificate } = options;
+    assert.deepEqual([unknownDevices, serverKey, serverKeyPassphrase, serverCertificate], ['accept-my-ca', ['key'], 'pass', ['cert']]);
+    assert.equal('trustAnchors' in options, false);
+  });
+
+  it('adds what a tls-config node holds, as text or as bytes', () => {
+    const tls = { valid: true, key: Buffer.from('k2'), cert: 'c2', ca: Buffer.from('a2'), credentials: { passphrase: 'p2' } };
+    const settings = migrate({ version: 6, port: 1, serverCertificate: 'c1' });
+    const { serverKey, serverKeyPassphrase, serverCertificate, trustAnchors } = serverOptions(settings, { serverKey: 'k1' }, tls);
+    assert.deepEqual([serverKey, serverKeyPassphrase, serverCertificate, trustAnchors], [['k1', 'k2'], 'p2', ['c1', 'c2'], ['a2']]);
+    assert.throws(() => serverOptions(settings, {}, { valid: false }), /the TLS configuration it uses is not complete/);
+  });
+
   it('opens no port for DTLS in flows from before there was one, and none that plain CoAP has', () => {
     assert.equal('securePort' in serverOptions(migrate({ version: 3, port: 5683 })), false);
     assert.throws(

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import express from 'express';
 import type { NodeAPI } from 'node-red';
 import request from 'supertest';
 import type { Server } from 'node:http';
+import { registerKeyRoutes } from '../../nodes/lwm2m-server/keys-admin';
 import { registerModelRoutes } from '../../nodes/lwm2m-server/models-admin';
+import type { KeyPairAnswer } from '../../nodes/shared/admin-types';
 import { ddf, temporaryFolder } from '../unit/models/files';
 
 describe('the admin routes of object definitions', () => {
@@ -40,6 +43,7 @@ describe('the admin routes of object definitions', () => {
       },
     };
     registerModelRoutes(RED as unknown as NodeAPI);
+    registerKeyRoutes(RED as unknown as NodeAPI);
     server = httpAdmin.listen(0, '127.0.0.1', done);
   });
   afterEach((done) => {
@@ -144,6 +148,23 @@ describe('the admin routes of object definitions', () => {
     await request(server).get('/lwm2m/s1/models').expect(401);
     await upload('/lwm2m/s1/models/own', ddf(33333, 'Tank')).expect(201);
     assert.deepEqual([...new Set(asked)].sort(), ['lwm2m-server.read', 'lwm2m-server.write']);
+  });
+
+  it('[ADMIN-007] make a key pair for who may write, another one each time, not to be cached', async () => {
+    denied = 'lwm2m-server.write';
+    await request(server).post('/lwm2m/key-pairs').expect(401);
+    denied = '';
+    const first = await request(server).post('/lwm2m/key-pairs').expect(201);
+    assert.equal(first.headers['cache-control'], 'no-store');
+    const pair = first.body as KeyPairAnswer;
+    const publicKey = createPublicKey(createPrivateKey(pair.privateKey));
+    assert.equal(publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1');
+    assert.equal(publicKey.export({ type: 'spki', format: 'pem' }), pair.publicKey);
+    assert.equal(publicKey.export({ type: 'spki', format: 'der' }).toString('base64'), pair.publicKeyDer);
+    assert.equal(createPrivateKey(pair.privateKey).export({ type: 'pkcs8', format: 'der' }).toString('base64'), pair.privateKeyDer);
+    const { body: second } = await request(server).post('/lwm2m/key-pairs').expect(201);
+    assert.notEqual((second as KeyPairAnswer).publicKey, pair.publicKey);
+    assert.deepEqual(logged, []);
   });
 
   it('[ADMIN-005] take many files at a time', async () => {

@@ -46,6 +46,8 @@ describe('keys and certificates of the server', () => {
     );
     assert.deepEqual(readServerKeys([key(keyOf(P384))], []).own[0]?.chain, []);
     assert.deepEqual(readServerKeys([key(keyOf(P384) + certificateOf(P384))], []).own[0]?.chain, [P384.certificate], 'both in one file');
+    const line = (text: string): string => text.replaceAll('\n', ' ');
+    assert.equal(readServerKeys([key(line(LEAF_KEY))], [certificate(line(LEAF + INTERMEDIATE))]).own[0]?.chain.length, 2, 'in one line');
     assert.deepEqual(readServerKeys([], []), { own: [], certificates: [] });
   });
 

@@ -1,0 +1,64 @@
+/** What the parts of the dialog about keys have in common: making a key pair, and showing once what goes where. */
+import type { KeyPairAnswer } from '../shared/admin-types';
+import type { Translate } from '../shared/editor/red';
+
+/** Made by the running Node-RED: a browser may do so in secure places only. A relative address, as Node-RED may live under another root. */
+export function askKeyPair(): Promise<KeyPairAnswer> {
+  return new Promise((resolve, reject) => {
+    $.ajax({ method: 'POST', url: 'lwm2m/key-pairs' })
+      .done((answer: KeyPairAnswer) => resolve(answer))
+      .fail((request, _status, reason) =>
+        reject(new Error(request.status > 0 ? `${request.status} ${reason}` : reason || 'no connection')),
+      );
+  });
+}
+
+/** Lines of what to type into a device; `files` can be kept: after this they are shown no more. */
+export function showNote(
+  $note: JQuery,
+  title: string,
+  lines: readonly (readonly [string, string])[],
+  files: readonly (readonly [name: string, content: string])[] = [],
+): void {
+  $note.empty().append($('<div>').text(title));
+  for (const [label, value] of lines) $note.append($('<div>').append(document.createTextNode(`${label}: `), $('<code>').text(value)));
+  for (const [name, content] of files) {
+    $('<button type="button" class="red-ui-button red-ui-button-small lwm2m-key-file">')
+      .css({ margin: '4px 6px 0 0' })
+      .append('<i class="fa fa-download" aria-hidden="true"></i> ', $('<span>').text(name))
+      .on('click', () => save(name, content))
+      .appendTo($note);
+  }
+}
+
+function save(name: string, content: string): void {
+  const url = URL.createObjectURL(new Blob([content], { type: 'application/x-pem-file' }));
+  const link = $('<a>').attr({ href: url, download: name })[0] as HTMLAnchorElement;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+/** DER of a private key in base64 (PKCS #8, SEC 1) begins so. */
+const privateDer = /^M(I[A-Za-z0-9+/]{2}AgE|[A-Za-z0-9+/]{2}CAQ)/;
+
+/** A private key is to be kept out of the flow, wherever it was pasted. */
+export function isPrivate(text: string): boolean {
+  return text.includes('PRIVATE KEY') || privateDer.test(text.replace(/\s/g, ''));
+}
+
+/** Why a public key cannot be right, or ''. The server looks closer when it starts. */
+export function publicKeyProblem(text: string, t: Translate): string {
+  if (text === '') return t('publicKeyMissing');
+  if (isPrivate(text)) return t('privateKey');
+  return text.includes('CERTIFICATE') ? t('certificateForKey') : '';
+}
+
+/** The same of a certificate, which may be missing. */
+export function certificateProblem(text: string, t: Translate): string {
+  if (isPrivate(text)) return t('privateKey');
+  return text.includes('PUBLIC KEY') ? t('keyForCertificate') : '';
+}
+
+export function textArea(rows: number): JQuery {
+  return $('<textarea class="lwm2m-pem" spellcheck="false" autocomplete="off">').attr('rows', rows);
+}
