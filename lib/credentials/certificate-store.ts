@@ -21,7 +21,7 @@ export interface CertificateStoreOptions {
   /** The CAs that count at present. */
   readonly anchors: () => readonly X509Certificate[];
   /** Judges a chain (DER, the peer's own first) by the CAs that count. */
-  readonly checkChain: (chain: readonly Buffer[], anchors: readonly X509Certificate[], now: number) => Promise<ChainVerdict>;
+  readonly checkChain: (chain: readonly Buffer[]) => Promise<ChainVerdict>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -95,12 +95,11 @@ export class DeviceCertificates implements CertificateStore {
   }
 
   async #judgeChain(chain: readonly Buffer[]): Promise<CertificateVerdict> {
-    const { checkChain, now } = this.#options;
-    const anchors = this.#options.anchors();
-    if (anchors.length === 0) {
+    const { checkChain, anchors } = this.#options;
+    if (anchors().length === 0) {
       return bad(AlertDescription.UNKNOWN_CA, 'no device has the certificate that was shown, and the server trusts no CA');
     }
-    const verdict = await checkChain(chain, anchors, now());
+    const verdict = await checkChain(chain);
     const { names = [] } = verdict;
     const claimed = names[0] === undefined ? undefined : x509(names[0], []);
     if (!verdict.accepted) return bad(verdict.alert, verdict.detail, claimed);

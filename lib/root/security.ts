@@ -20,10 +20,10 @@ import { HandshakeWords } from './handshake-words';
 import { KeyLog } from './key-log';
 import { SecurePort } from './secure-port';
 import { SealedSessions } from './session-store';
-import { Trust } from './trust';
+import { Trust, type TrustSettings } from './trust';
 
 /** What of a server's options is about security. */
-export interface SecurityOptions extends ServerKeySettings {
+export interface SecurityOptions extends TrustSettings {
   /** Default 'refuse'. */
   readonly unknownDevices?: UnknownDevices;
   readonly devices?: readonly DeviceEntry[];

@@ -1,15 +1,21 @@
 import { createHash, type X509Certificate } from 'node:crypto';
-import { DeviceCertificates } from '../credentials/certificate-store';
+import { DeviceCertificates, type ChainVerdict } from '../credentials/certificate-store';
 import type { DeviceTable } from '../credentials/device-table';
+import { endpointNames, parseNameRules, type NameRules } from '../credentials/certificate-names';
+import { checkPath } from '../credentials/chain-check';
 import { ServerIdentity, type ServerKeySettings } from '../credentials/server-identity';
 import type { CertificateStore, OwnKey } from '../dtls/types';
 import type { Clock, Identity } from '../transport/types';
-import { checkChain } from './chain-check';
 
 interface TrustHooks {
   readonly onNotice: (text: string) => void;
   /** A CA that counted before does not count any more. */
   readonly onDistrust: () => void;
+}
+
+export interface TrustSettings extends ServerKeySettings {
+  /** Which names in certificates are endpoint names, see `parseNameRules`. Default: common name, URIs, DNS names. */
+  readonly certificateNames?: string | undefined;
 }
 
 /** The server's own keys and the CAs it trusts: as set at present, and what of devices counts by them. */
@@ -18,18 +24,21 @@ export class Trust {
   readonly #table: DeviceTable;
   readonly #hooks: TrustHooks;
   #identity: ServerIdentity;
+  #rules: NameRules;
   #clock: Clock | undefined;
   /** What is missing and was told. */
   #missing = new Set<string>();
 
-  /** Throws `ServerKeyError`. */
-  constructor(settings: ServerKeySettings, table: DeviceTable, hooks: TrustHooks) {
+  /** Throws `ServerKeyError`, or RangeError for rules of names that make no sense. */
+  constructor(settings: TrustSettings, table: DeviceTable, hooks: TrustHooks) {
     this.#table = table;
     this.#hooks = hooks;
     this.#identity = this.#read(settings);
+    this.#rules = parseNameRules(settings.certificateNames);
     const own = (): readonly OwnKey[] => this.#identity.own;
     const anchors = (): readonly X509Certificate[] => this.#identity.anchors;
     const now = (): number => this.#now();
+    const checkChain = (chain: readonly Buffer[]): Promise<ChainVerdict> => Promise.resolve(this.#judge(chain));
     this.certificates = new DeviceCertificates({ table, own, anchors, checkChain, now });
   }
 
@@ -38,16 +47,22 @@ export class Trust {
     return this.#identity.isFrom(settings);
   }
 
-  /** Reads other settings; they count when the function it returns is called. Throws `ServerKeyError`. */
-  prepare(settings: ServerKeySettings): () => void {
-    if (this.has(settings)) return () => undefined;
-    const next = this.#read(settings);
+  /** Reads other settings; they count when the function it returns is called. Throws as the constructor does. */
+  prepare(settings: TrustSettings): () => void {
+    const rules = parseNameRules(settings.certificateNames);
+    const next = this.has(settings) ? this.#identity : this.#read(settings);
     return () => {
+      const renamed = JSON.stringify(rules) !== JSON.stringify(this.#rules);
+      this.#rules = rules;
+      if (next === this.#identity) {
+        if (renamed) this.#hooks.onDistrust();
+        return;
+      }
       const before = this.#identity;
       before.close();
       this.#identity = next;
       const still = new Set(next.anchors.map(({ fingerprint256 }) => fingerprint256));
-      if (before.anchors.some(({ fingerprint256 }) => !still.has(fingerprint256))) this.#hooks.onDistrust();
+      if (renamed || before.anchors.some(({ fingerprint256 }) => !still.has(fingerprint256))) this.#hooks.onDistrust();
       if (this.#clock) next.start();
     };
   }
@@ -85,8 +100,15 @@ export class Trust {
     const proof = this.#table.proof(identity);
     if (!proof) return undefined;
     const hash = createHash('sha256').update('lwm2m session').update(proof);
-    if (identity.mode === 'x509' && proof.length === 0) hash.update(this.#identity.anchorsMark);
+    if (identity.mode === 'x509' && proof.length === 0) hash.update(this.#identity.anchorsMark + JSON.stringify(this.#rules));
     return hash.digest('hex');
+  }
+
+  #judge(chain: readonly Buffer[]): ChainVerdict {
+    const verdict = checkPath(chain, this.#identity.anchors, this.#now());
+    if (!verdict.accepted) return { ...verdict, names: endpointNames(verdict.names, this.#rules) };
+    const { certificate, names } = verdict.leaf;
+    return { accepted: true, publicKey: certificate.publicKey, names: endpointNames(names, this.#rules) };
   }
 
   #now(): number {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createLwm2mServer, type DeviceEntry, type Lwm2mServer, type Lwm2mServerOptions, type ServerEvent } from '../../../lib/index';
+import { CORPUS, DEVICE_KEY, INTERMEDIATE, ROOT } from '../../support/chain';
 import { ownKey } from '../../support/dtls/certificate-store';
 import { DEVICE, P256, P384, RSA, type FixedKey } from '../../support/dtls/fixed-keys';
 import { storeFolder } from '../../support/store-folder';
@@ -91,6 +93,62 @@ describe('a server with raw public keys and certificates', () => {
     assert.deepEqual(names(server).sort(), ['o', 'p', 'r', 'x']);
     assert.deepEqual(server.registration('x')?.identity, { scheme: 'coaps', mode: 'x509', name: 'x' });
     assert.equal(server.registration('r')?.identity.mode, 'rpk');
+  });
+
+  it('[SEC-026] an unknown device with a certificate of a trusted CA is taken under that setting, and refused without', async () => {
+    const settings: Lwm2mServerOptions = { trustAnchors: ROOT, unknownDevices: 'accept-my-ca' };
+    const { server, events } = await start(settings);
+    const middle = new X509Certificate(INTERMEDIATE).raw;
+    const publicKey = new X509Certificate(CORPUS.device).publicKey.export({ type: 'spki', format: 'der' });
+    const own = { privateKey: createPrivateKey(DEVICE_KEY), publicKey, chain: [CORPUS.device, middle] };
+    const options = { port: server.securePort, own, type: 'x509', server: P256.certificate } as const;
+    const peer = await SecurePeer.open(options);
+    ends.push(() => peer.close());
+    await assert.rejects(peer.register('another'), /4\.03 this endpoint name is not in the certificate/);
+    await peer.register('urn:dev:dev-1');
+    const aliases = ['urn:dev:dev-1', 'dev-1.devices.example'];
+    assert.deepEqual(server.registration('urn:dev:dev-1')?.identity, { scheme: 'coaps', mode: 'x509', name: 'dev-1', aliases });
+    const open = await TinyPeer.open(server.port);
+    ends.push(() => open.close());
+    await assert.rejects(open.register('dev-1'), /4\.03/);
+    // Without the setting its certificate stands for nobody.
+    server.configure({ ...LOCAL, ...settings, unknownDevices: 'refuse' });
+    assert.deepEqual(server.unwelcome(), ['urn:dev:dev-1']);
+    const failed = server.stats().dtlsHandshakesFailed;
+    const trying = await SecurePeer.begin(options);
+    ends.push(() => trying.close());
+    await turns(() => server.stats().dtlsHandshakesFailed > failed);
+    await turns(() => logs(events).length > 0);
+    assert.match(logs(events)[0]!, /the certificate is for "dev-1", "urn:dev:dev-1", .* and no device of the table has this name/);
+    // As a device of the table it may come under each of its names that is one.
+    server.configure({ ...LOCAL, ...settings, unknownDevices: 'refuse', devices: [{ endpoint: 'dev-1.devices.example', mode: 'x509' }] });
+    const again = await SecurePeer.open(options);
+    ends.push(() => again.close());
+    await again.register('dev-1.devices.example');
+  });
+
+  it('[SEC-027] what a CA said ends with the trust in it, and with the rule by which its names were read', async () => {
+    const settings: Lwm2mServerOptions = { trustAnchors: ROOT, devices: [{ endpoint: 'dev-1', mode: 'x509' }, RPK] };
+    const { server } = await start(settings);
+    const publicKey = new X509Certificate(CORPUS.device).publicKey.export({ type: 'spki', format: 'der' });
+    const own = { privateKey: createPrivateKey(DEVICE_KEY), publicKey, chain: [CORPUS.device, new X509Certificate(INTERMEDIATE).raw] };
+    const options = { port: server.securePort, own, type: 'x509', server: P256.certificate } as const;
+    const come = async (): Promise<SecurePeer> => {
+      const peer = await SecurePeer.open(options);
+      ends.push(() => peer.close());
+      await peer.register('dev-1');
+      return peer;
+    };
+    await (await device(server, DEVICE, 'rpk')).register('r');
+    const first = await come();
+    server.configure({ ...LOCAL, ...settings, certificateNames: 'dns:*.devices.example' });
+    await turns(() => first.gone);
+    assert.deepEqual(names(server), ['r']);
+    const second = await come();
+    server.configure({ ...LOCAL, ...settings, certificateNames: 'dns:*.devices.example', trustAnchors: '' });
+    await turns(() => second.gone);
+    assert.deepEqual(names(server), ['r']);
+    assert.throws(() => server.configure({ ...LOCAL, ...settings, certificateNames: 'dns' }), /must look like cn:/);
   });
 
   it('[SEC-021] a key or certificate of nobody is refused in the handshake, and told of with its fingerprint', async () => {

@@ -1,0 +1,43 @@
+import type { CertificateName } from './certificate-der';
+
+/** Which part of a name in a certificate is an endpoint name. */
+interface NameRule {
+  readonly kind: CertificateName['kind'];
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
+export type NameRules = readonly NameRule[];
+
+const DEFAULT = 'cn:*, uri:*, dns:*';
+
+/**
+ * Rules like `cn:*, uri:urn:dev:*, dns:*.devices.example`: what stands at the place of the star is the endpoint name; blank: common
+ * name, URIs and DNS names as they are. Throws RangeError in plain words.
+ */
+export function parseNameRules(text = ''): NameRules {
+  return (text.trim() || DEFAULT)
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [, kind, prefix, suffix] = /^(cn|uri|dns):([^*]*)\*([^*]*)$/i.exec(part) ?? [];
+      if (kind === undefined || prefix === undefined || suffix === undefined) {
+        throw new RangeError(
+          `The rule "${part.slice(0, 60)}" for names in certificates must look like cn:*, uri:urn:dev:* or dns:*.devices.example.`,
+        );
+      }
+      return { kind: kind.toLowerCase() as NameRule['kind'], prefix, suffix };
+    });
+}
+
+/** The endpoint names that the names of a certificate stand for, in the order of the rules, each once. */
+export function endpointNames(names: readonly CertificateName[], rules: NameRules): string[] {
+  const found = rules.flatMap(({ kind, prefix, suffix }) =>
+    names
+      .filter((each) => each.kind === kind && each.name.startsWith(prefix) && each.name.endsWith(suffix))
+      .map(({ name }) => name.slice(prefix.length, name.length - suffix.length))
+      .filter((name) => name !== ''),
+  );
+  return [...new Set(found)];
+}
