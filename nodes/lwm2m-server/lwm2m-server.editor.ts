@@ -29,6 +29,7 @@ interface Server {
   tls: string;
   serverCertificate: string;
   trustAnchors: string;
+  certificateNames: string;
   /** Not in a flow from before this field was there. */
   observeAgain?: boolean;
 }
@@ -70,6 +71,7 @@ RED.nodes.registerType<Server>('lwm2m-server', {
     tls: { value: '', type: 'tls-config', required: false },
     serverCertificate: { value: '' },
     trustAnchors: { value: '' },
+    certificateNames: { value: '', validate: validator(namesAreRight) },
     observeAgain: { value: true },
   },
   credentials: credentialDefinition,
@@ -100,6 +102,12 @@ RED.nodes.registerType<Server>('lwm2m-server', {
 function portIsFree(this: EditorNode<Server>, value: number | string): Validity {
   const valid = checkNumber(this, value, 'lwm2m-server.invalid.port', 0, 65535, false);
   return valid === true ? isFree(this, Number(value)) : valid;
+}
+
+/** The server says the same when it starts. */
+function namesAreRight(this: EditorNode<Server>, value: string): Validity {
+  const rules = textOf(value).split(',').map(textOf);
+  return rules.every((rule) => rule === '' || /^(cn|uri|dns):[^*]*\*[^*]*$/i.test(rule)) || this._('lwm2m-server.invalid.certificateNames');
 }
 
 /** Blank: no DTLS. */

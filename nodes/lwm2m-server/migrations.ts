@@ -46,6 +46,8 @@ export interface ServerSettings {
   /** PEM, or the name of a file with PEM in it. The key they belong to is a credential, `serverKey`. */
   readonly serverCertificate: string;
   readonly trustAnchors: string;
+  /** Which names in certificates are endpoint names; blank: all. */
+  readonly certificateNames: string;
   /** Whether a device that registers anew is asked again for what it observed. */
   readonly observeAgain: boolean;
 }
@@ -68,7 +70,7 @@ const steps: Step[] = [
   // A server from before does not open a port that nobody asked for.
   (settings: Settings) => withDefaults(settings, { securePort: '', keyLogFile: '' }),
   (settings: Settings) => withDefaults(settings, { observeAgain: true }),
-  (settings: Settings) => withDefaults(settings, { tls: '', serverCertificate: '', trustAnchors: '' }),
+  (settings: Settings) => withDefaults(settings, { tls: '', serverCertificate: '', trustAnchors: '', certificateNames: '' }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

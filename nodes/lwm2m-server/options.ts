@@ -44,6 +44,7 @@ export function serverOptions(settings: ServerSettings, credentials: ServerCrede
   const queueLimit = numberField(settings.queueLimit, 'queueLimit', 0, maxQueueLimit);
   const securePort = numberField(settings.securePort, 'securePort', 0, maxPort);
   const keyLogFile = textField(settings.keyLogFile);
+  const certificateNames = textField(settings.certificateNames);
   if (securePort === port && port !== 0) throw new RangeError(`securePort: ${port} is the port for plain CoAP already`);
   return {
     queue: {
@@ -61,6 +62,7 @@ export function serverOptions(settings: ServerSettings, credentials: ServerCrede
     devices: deviceEntries(settings.devices, credentials),
     ...(securePort !== undefined && { securePort }),
     ...(keyLogFile && { keyLogFile }),
+    ...(certificateNames && { certificateNames }),
     ...(host.length > 0 && { host }),
     ...(devicesFile && { devicesFile }),
     ...(receiveBuffer !== undefined && { receiveBuffer }),

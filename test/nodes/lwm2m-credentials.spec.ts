@@ -103,6 +103,7 @@ describe('the security of the lwm2m-server dialog', () => {
       devices,
       unknownDevices: 'accept-my-ca',
       serverCertificate: ' cert ',
+      certificateNames: ' cn:* ',
       trustAnchors: '',
     });
     const options = serverOptions(settings, { serverKey: 'key', serverKeyPassphrase: 'pass', psk1: KEY });
@@ -114,6 +115,7 @@ describe('the security of the lwm2m-server dialog', () => {
     const { unknownDevices, serverKey, serverKeyPassphrase, serverCertificate } = options;
     assert.deepEqual([unknownDevices, serverKey, serverKeyPassphrase, serverCertificate], ['accept-my-ca', ['key'], 'pass', ['cert']]);
     assert.equal('trustAnchors' in options, false);
+    assert.equal(options.certificateNames, 'cn:*');
   });
 
   it('adds what a tls-config node holds, as text or as bytes', () => {

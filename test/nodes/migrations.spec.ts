@@ -32,6 +32,7 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
       tls: '',
       serverCertificate: '',
       trustAnchors: '',
+      certificateNames: '',
     },
     6,
   ],
