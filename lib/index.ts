@@ -14,6 +14,8 @@ export { CredentialsError } from './credentials/credentials';
 export type { CredentialsErrorCode } from './credentials/credentials';
 export type { ListedDevice } from './credentials/device-table';
 export { DeviceTableError } from './credentials/entries';
+export { generateDeviceCertificate } from './credentials/generate';
+export type { CertifiedPair } from './credentials/generate';
 export { generateKeyPair } from './credentials/key-pairs';
 export type { KeyPair } from './credentials/key-pairs';
 export { generateKey } from './credentials/psk';

@@ -2,7 +2,7 @@
 import { textOf } from '../shared/editor/red';
 import type { EditorNode, Translate, Validity } from '../shared/editor/red';
 import { checkNumber } from '../shared/editor/validate';
-import { askKeyPair, certificateProblem, isPrivate, publicKeyProblem, showNote, textArea } from './keys.editor';
+import { askCertificate, askKeyPair, certificateProblem, isPrivate, publicKeyProblem, showNote, textArea } from './keys.editor';
 import { slots } from './slots';
 
 const modes = ['none', 'psk', 'rpk', 'x509'] as const;
@@ -227,8 +227,38 @@ function certificateRow($place: JQuery, device: Partial<Device>, t: Translate): 
     .attr({ placeholder: t('placeholder.certificate'), 'aria-label': t('column.certificate') })
     .val(textOf(device.certificate));
   const $problem = problemLine();
-  $certificate.on('input', () => checkText($certificate, $problem, certificateProblem, t));
-  $place.append($('<div>').css({ display: 'flex' }).append($certificate), $problem);
+  const check = (): void => checkText($certificate, $problem, certificateProblem, t);
+  const $note = noteLine();
+  const $generate = $('<button type="button" class="red-ui-button lwm2m-device-generate-certificate">')
+    .text(t('label.generateCertificate'))
+    .on('click', () => {
+      const endpoint = textOf($certificate.closest('li').find('.lwm2m-device-endpoint').val());
+      $note.text('…');
+      askCertificate(endpoint).then(
+        (made) => {
+          $certificate.val(made.certificate);
+          check();
+          showNote(
+            $note,
+            t('device.titleOnce'),
+            [
+              [t('device.uri'), serverUri()],
+              [t('device.mode'), '2 (X.509)'],
+              [t('device.certificate'), made.certificateDer],
+              [t('device.privateKey'), made.privateKeyDer],
+            ],
+            [
+              [`${fileName(endpoint)}-private-key.pem`, made.privateKey],
+              [`${fileName(endpoint)}-certificate.pem`, made.certificate],
+            ],
+          );
+        },
+        (error: unknown) => $note.text(t('serverKey.failed', { reason: error instanceof Error ? error.message : String(error) })),
+      );
+    });
+  $certificate.on('input', check);
+  const $line = $('<div>').css({ display: 'flex', alignItems: 'flex-start', gap: '6px' }).append($certificate, $generate);
+  $place.append($line, $problem, $note);
 }
 
 function checkText($field: JQuery, $problem: JQuery, problemOf: (text: string, t: Translate) => string, t: Translate): void {

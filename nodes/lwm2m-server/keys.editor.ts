@@ -1,12 +1,20 @@
 /** What the parts of the dialog about keys have in common: making a key pair, and showing once what goes where. */
-import type { KeyPairAnswer } from '../shared/admin-types';
+import type { CertifiedPairAnswer, KeyPairAnswer } from '../shared/admin-types';
 import type { Translate } from '../shared/editor/red';
 
 /** Made by the running Node-RED: a browser may do so in secure places only. A relative address, as Node-RED may live under another root. */
 export function askKeyPair(): Promise<KeyPairAnswer> {
+  return ask('key-pairs', {});
+}
+
+export function askCertificate(endpoint: string): Promise<CertifiedPairAnswer> {
+  return ask('device-certificates', { endpoint });
+}
+
+function ask<T>(what: string, body: object): Promise<T> {
   return new Promise((resolve, reject) => {
-    $.ajax({ method: 'POST', url: 'lwm2m/key-pairs' })
-      .done((answer: KeyPairAnswer) => resolve(answer))
+    $.ajax({ method: 'POST', url: `lwm2m/${what}`, data: JSON.stringify(body), contentType: 'application/json' })
+      .done((answer: T) => resolve(answer))
       .fail((request, _status, reason) =>
         reject(new Error(request.status > 0 ? `${request.status} ${reason}` : reason || 'no connection')),
       );

@@ -38,6 +38,12 @@ export type UploadAnswer = Pick<ModelRow, 'file' | 'objects'> | Required<Pick<Mo
 export type TryAnswer =
   { readonly payload: unknown; readonly warnings: readonly string[] } | { readonly help: string } | { readonly deployed: false };
 
+/** A new key pair with a certificate: PEM, and DER in base64. */
+export interface CertifiedPairAnswer extends KeyPairAnswer {
+  readonly certificate: string;
+  readonly certificateDer: string;
+}
+
 /** A new key pair: PEM, and DER in base64. */
 export interface KeyPairAnswer {
   readonly privateKey: string;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
@@ -15,6 +15,7 @@ describe('public keys and certificates in the dialog of the server', () => {
   let editor: Editor;
   let privateKey = '';
   let publicKey = '';
+  let certificate = '';
 
   before(async () => {
     const [port, securePort] = [await freeUdpPort(), await freeUdpPort()];
@@ -99,6 +100,10 @@ describe('public keys and certificates in the dialog of the server', () => {
     const row = dialog.locator('#lwm2m-server-devices li').last();
     await row.locator('.lwm2m-device-endpoint').fill('meter-2');
     await row.locator('.lwm2m-device-mode').selectOption('x509');
+    await row.locator('.lwm2m-device-generate-certificate').click();
+    await row.locator('.lwm2m-key-file').last().waitFor();
+    certificate = (await row.locator('.lwm2m-device-certificate').inputValue()).trim();
+    assert.equal(new X509Certificate(certificate).subject, 'CN=meter-2');
     await editor.picture('lwm2m-server-x509');
     assert.deepEqual(await editor.unreadable(dialog), []);
     await editor.done();
@@ -114,6 +119,7 @@ describe('public keys and certificates in the dialog of the server', () => {
     const rows = dialog.locator('#lwm2m-server-devices li');
     assert.equal((await rows.nth(0).locator('.lwm2m-device-publicKey').inputValue()).trim(), publicKey);
     assert.equal(await rows.nth(1).locator('.lwm2m-device-mode').inputValue(), 'x509');
+    assert.equal((await rows.nth(1).locator('.lwm2m-device-certificate').inputValue()).trim(), certificate);
     assert.equal(await rows.nth(0).locator('.lwm2m-device-rpk .lwm2m-device-note').textContent(), '');
     assert.equal(await dialog.locator('#node-config-input-serverKey').inputValue(), '__PWRD__');
     assert.equal((await dialog.locator('#node-config-input-trustAnchors').inputValue()).trim(), ROOT.trim());

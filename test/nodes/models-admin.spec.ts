@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import express from 'express';
@@ -8,7 +8,7 @@ import request from 'supertest';
 import type { Server } from 'node:http';
 import { registerKeyRoutes } from '../../nodes/lwm2m-server/keys-admin';
 import { registerModelRoutes } from '../../nodes/lwm2m-server/models-admin';
-import type { KeyPairAnswer } from '../../nodes/shared/admin-types';
+import type { CertifiedPairAnswer, KeyPairAnswer } from '../../nodes/shared/admin-types';
 import { ddf, temporaryFolder } from '../unit/models/files';
 
 describe('the admin routes of object definitions', () => {
@@ -165,6 +165,19 @@ describe('the admin routes of object definitions', () => {
     const { body: second } = await request(server).post('/lwm2m/key-pairs').expect(201);
     assert.notEqual((second as KeyPairAnswer).publicKey, pair.publicKey);
     assert.deepEqual(logged, []);
+  });
+
+  it('[ADMIN-008] make a certificate for an endpoint, for who may write', async () => {
+    const ask = (body: object) => request(server).post('/lwm2m/device-certificates').send(body);
+    denied = 'lwm2m-server.write';
+    await ask({ endpoint: 'meter-1' }).expect(401);
+    denied = '';
+    const made = await ask({ endpoint: 'meter-1' }).expect(201);
+    const { certificate, privateKey } = made.body as CertifiedPairAnswer;
+    assert.equal(new X509Certificate(certificate).subject, 'CN=meter-1');
+    assert.ok(new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey)));
+    assert.equal(made.headers['cache-control'], 'no-store');
+    for (const endpoint of ['', 'x'.repeat(65), {}, undefined]) await ask({ endpoint }).expect(400);
   });
 
   it('[ADMIN-005] take many files at a time', async () => {
