@@ -1,7 +1,8 @@
-/** Handshakes and requests over DTLS with a pre-shared key, per second of server CPU, beside Eclipse Scandium. */
+/** Handshakes with pre-shared and raw public keys and requests over DTLS, per second of server CPU, beside Eclipse Scandium. */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import dgram from 'node:dgram';
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { processCpu, spread, waitForQuiet } from './measure';
 import { onPath, tryRun, WORK } from './workspace';
 
-const KINDS = ['handshakes', 'requests'] as const;
+const KINDS = ['handshakes', 'requests', 'rpk_handshakes'] as const;
 type Kind = (typeof KINDS)[number];
 
 interface Settings {
@@ -33,6 +34,14 @@ interface Sample {
   readonly counters: Record<string, number>;
 }
 
+/** The ratio that each is told as. */
+const RATIOS: Readonly<Record<Kind, string>> = {
+  handshakes: 'dtls.psk_handshakes_vs_scandium',
+  requests: 'dtls.requests_vs_scandium',
+  rpk_handshakes: 'dtls.rpk_handshakes_vs_scandium',
+};
+
+const keysFile = path.join(WORK, 'rpk-keys.json');
 const loadProgram = path.join(WORK, 'dtls-load', 'load');
 const scandium = path.join(WORK, 'scandium', 'scandium.jar');
 
@@ -72,10 +81,24 @@ function next<T>(child: ChildProcess): Promise<T> {
   });
 }
 
-async function startOurs(build: string, devices = 1000): Promise<Running> {
+function base64(key: KeyObject): string {
+  const type = key.type === 'private' ? 'pkcs8' : 'spki';
+  return key.export({ type, format: 'der' } as never).toString('base64');
+}
+
+/** Key pairs of the server and of so many devices, for both servers and the load. */
+async function makeKeys(devices: number): Promise<{ privateKey: string; publicKey: string }> {
+  const pair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const server = pair();
+  const keys = { server: base64(server.privateKey), devices: Array.from({ length: devices }, () => base64(pair().privateKey)) };
+  await writeFile(keysFile, JSON.stringify(keys));
+  return { privateKey: keys.server, publicKey: base64(server.publicKey) };
+}
+
+async function startOurs(build: string, devices = 1000, rpk = false): Promise<Running> {
   const child = fork(path.join(__dirname, 'servers', 'ours-dtls.cjs'), {
     execArgv: ['--expose-gc'],
-    env: { ...process.env, BENCH_BUILD: build, DEVICES: String(devices) },
+    env: { ...process.env, BENCH_BUILD: build, DEVICES: String(devices), ...(rpk && { BENCH_KEYS: keysFile }) },
   });
   const { port } = await next<{ port: number }>(child);
   const read = async (): Promise<Record<string, number>> => {
@@ -85,12 +108,12 @@ async function startOurs(build: string, devices = 1000): Promise<Running> {
   return { pid: child.pid!, port, read, stop: () => void child.kill('SIGKILL') };
 }
 
-async function startScandium(): Promise<Running> {
+async function startScandium(keys: readonly string[] = []): Promise<Running> {
   const socket = dgram.createSocket('udp4');
   await new Promise<void>((bound) => socket.bind(0, '127.0.0.1', bound));
   const { port } = socket.address();
   await new Promise<void>((closed) => socket.close(closed));
-  const child = spawn('java', ['-jar', scandium, String(port)], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('java', ['-jar', scandium, String(port), ...keys], { stdio: ['ignore', 'pipe', 'ignore'] });
   await new Promise<void>((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', () => resolve());
     child.once('error', reject);
@@ -104,11 +127,13 @@ async function sample(start: () => Promise<Running>, kind: Kind, settings: Setti
   const running = await start();
   const { devices, warmup, seconds } = settings;
   const options = { port: running.port, kind, devices, warmup, seconds };
-  const load = spawn(
-    loadProgram,
-    Object.entries(options).map(([name, value]) => `-${name}=${value}`),
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  const rpk = kind === 'rpk_handshakes';
+  const [program, first] = rpk ? [process.execPath, [path.join(__dirname, 'servers', 'rpk-load.cjs')]] : [loadProgram, []];
+  const dashes = rpk ? '--' : '-';
+  const load = spawn(program, [...first, ...Object.entries(options).map(([name, value]) => `${dashes}${name}=${value}`)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, BENCH_BUILD: settings.build, BENCH_KEYS: keysFile },
+  });
   try {
     const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]();
     if ((await lines.next()).value !== 'ready') throw new Error('the load could not begin');
@@ -154,6 +179,8 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       json: { type: 'string' },
+      // One of the kinds alone.
+      only: { type: 'string' },
       build: { type: 'string', default: path.resolve(__dirname, '../../dist') },
       devices: { type: 'string', default: '20' },
       seconds: { type: 'string', default: '5' },
@@ -186,15 +213,19 @@ async function main(): Promise<void> {
   }
   if (missing.scandium !== undefined) console.log(`!! SKIPPED scandium: ${missing.scandium}. The ratios are missing below.`);
   console.log(
-    `\nDTLS with TLS_PSK_WITH_AES_128_CCM_8 and connection IDs, ${settings.devices} devices on pion, ${settings.rounds} rounds of ${settings.warmup} s warm-up and ${settings.seconds} s.`,
+    `\nDTLS with AES_128_CCM_8 and connection IDs, ${settings.devices} devices on pion (raw public keys: on our own client), ${settings.rounds} rounds of ${settings.warmup} s warm-up and ${settings.seconds} s.`,
   );
   const figures: Record<string, number> = {};
-  for (const kind of KINDS) {
+  const wanted = KINDS.filter((kind) => values.only === undefined || kind === values.only);
+  for (const kind of wanted) {
     const ours: Sample[] = [];
     const theirs: Sample[] = [];
     for (let round = 0; round < settings.rounds; round += 1) {
-      ours.push(await sample(() => startOurs(settings.build), kind, settings));
-      if (missing.scandium === undefined) theirs.push(await sample(startScandium, kind, settings));
+      const rpk = kind === 'rpk_handshakes';
+      const { privateKey, publicKey } = await makeKeys(settings.devices);
+      ours.push(await sample(() => startOurs(settings.build, 1000, rpk), kind, settings));
+      const scandiumKeys = rpk ? [privateKey, publicKey] : [];
+      if (missing.scandium === undefined) theirs.push(await sample(() => startScandium(scandiumKeys), kind, settings));
     }
     for (const [name, samples] of Object.entries({ ours, scandium: theirs })) {
       if (samples.length === 0) continue;
@@ -202,24 +233,26 @@ async function main(): Promise<void> {
       const rate = spread(samples.map(({ perSecond }) => perSecond));
       figures[`dtls.${kind}.${name}.cpu_us`] = cpu.median;
       figures[`dtls.${kind}.${name}.per_second`] = rate.median;
-      console.log(`${kind.padEnd(11)} ${name.padEnd(9)} server CPU ${cpu.median.toFixed(0)} us, ${rate.median.toFixed(0)} a second`);
+      console.log(`${kind.padEnd(14)} ${name.padEnd(9)} server CPU ${cpu.median.toFixed(0)} us, ${rate.median.toFixed(0)} a second`);
     }
     const delays = spread(ours.map(({ counters }) => counters['delay_p99_ms'] ?? NaN));
     const longest = spread(ours.map(({ counters }) => counters['delay_max_ms'] ?? NaN));
     figures[`dtls.${kind}.event_loop_delay_p99_ms`] = delays.median;
     figures[`dtls.${kind}.event_loop_delay_max_ms`] = longest.max;
-    console.log(`${kind.padEnd(11)} event-loop delay of ours: p99 ${delays.median.toFixed(1)} ms, longest ${longest.max.toFixed(1)} ms`);
+    console.log(`${kind.padEnd(14)} event-loop delay of ours: p99 ${delays.median.toFixed(1)} ms, longest ${longest.max.toFixed(1)} ms`);
     if (theirs.length > 0) {
-      const name = kind === 'handshakes' ? 'dtls.psk_handshakes_vs_scandium' : 'dtls.requests_vs_scandium';
+      const name = RATIOS[kind];
       // Per second of server CPU: above 1, ours does more than theirs.
       const ratio = spread(ours.map((each, round) => theirs[round]!.cpuMicros / each.cpuMicros));
       figures[name] = ratio.median;
       console.log(`${name} ${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})`);
     }
   }
-  const sessions = number('sessions');
-  figures['dtls.session_bytes'] = await sessionBytes(settings.build, sessions, number('rest'));
-  console.log(`dtls.session_bytes ${figures['dtls.session_bytes'].toFixed(0)}, resident, of ${sessions} idle sessions`);
+  if (values.only === undefined) {
+    const sessions = number('sessions');
+    figures['dtls.session_bytes'] = await sessionBytes(settings.build, sessions, number('rest'));
+    console.log(`dtls.session_bytes ${figures['dtls.session_bytes'].toFixed(0)}, resident, of ${sessions} idle sessions`);
+  }
   const rounded = Object.entries(figures).map(([name, value]) => [name, Math.round(value * 1000) / 1000]);
   if (values.json) await writeFile(String(values.json), `${JSON.stringify(Object.fromEntries(rounded), null, 2)}\n`);
 }

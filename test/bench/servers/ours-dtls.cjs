@@ -1,5 +1,7 @@
 'use strict';
-// Our CoAP engine over our DTLS on a UDP socket, with one resource and DEVICES devices.
+// Our CoAP engine over our DTLS on a UDP socket, with one resource and DEVICES devices, or those of BENCH_KEYS with raw public keys.
+const { createHash, createPrivateKey, createPublicKey } = require('node:crypto');
+const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 const { report, TIME } = require('./report.cjs');
@@ -17,6 +19,29 @@ const CONTENT = 0x45;
 const KEY = Buffer.from('0123456789abcdef');
 const onError = (error) => console.error(error);
 
+function pair(der) {
+  const privateKey = createPrivateKey({ key: Buffer.from(der, 'base64'), format: 'der', type: 'pkcs8' });
+  const publicKey = createPublicKey(privateKey);
+  return { privateKey, publicKey, spki: publicKey.export({ type: 'spki', format: 'der' }) };
+}
+
+function certificateStore(file) {
+  const { server, devices } = JSON.parse(readFileSync(file, 'utf8'));
+  const own = pair(server);
+  const name = (spki) => createHash('sha256').update(spki).digest('hex');
+  const known = new Map(devices.map((der) => [name(pair(der).spki), pair(der).publicKey]));
+  return {
+    own: () => [{ privateKey: own.privateKey, publicKey: own.spki, chain: [] }],
+    accepts: () => ['rpk'],
+    judge: ({ publicKey }) => {
+      const hash = name(publicKey);
+      const key = known.get(hash);
+      if (!key) return { accepted: false, reason: 'unknown-key', alert: 46, detail: 'unknown' };
+      return { accepted: true, identity: { scheme: 'coaps', mode: 'rpk', name: hash }, publicKey: key };
+    },
+  };
+}
+
 async function main() {
   const keys = new Map(Array.from({ length: Number(process.env.DEVICES ?? 1000) }, (_, device) => [`device-${device}`, KEY]));
   const driver = new Driver({ clock: createRealClock(), onError });
@@ -31,6 +56,7 @@ async function main() {
     onError,
     limits,
     keys: { psk: (identity) => keys.get(Buffer.from(identity).toString()) },
+    ...(process.env.BENCH_KEYS && { certificates: certificateStore(process.env.BENCH_KEYS) }),
     onReport: ({ kind, from, to }) => kind === 'rebind' && endpoint.rebind(from, to),
   });
   const transport = new UdpTransport({ port: 0, host: '127.0.0.1' }, secure);
