@@ -62,6 +62,8 @@ export function alertText(description: number): string {
 }
 
 export const ExtensionType = {
+  /** RFC 6066. */
+  SERVER_NAME: 0,
   SUPPORTED_GROUPS: 10,
   EC_POINT_FORMATS: 11,
   SIGNATURE_ALGORITHMS: 13,

@@ -2,18 +2,21 @@ import { Deadlines } from '../transport/deadlines';
 import type { Random } from '../transport/random';
 import { Buckets, network } from '../transport/rates';
 import type { Core, Identity, Peer, Transport } from '../transport/types';
-import { CIPHER_SUITES, ContentType, HandshakeType, type CipherSuite } from './constants';
+import { EMPTY } from './bytes';
+import { CIPHER_SUITES, ContentType, ExtensionType, HandshakeType, type CipherSuite } from './constants';
 import { Cookies } from './cookie';
 import { newCounters } from './counters';
 import { ClientHandshake, type ClientCredentials } from './handshake/client';
 import type { Handshake } from './handshake/handshake';
-import type { Failure, HandshakeHost } from './handshake/types';
+import type { ClientHello } from './handshake/messages';
+import type { Established, Failure, HandshakeHost } from './handshake/types';
 import { ServerHandshake } from './handshake/server';
 import type { Offer } from './handshake/negotiate';
 import { chooseFor, screenHello } from './hello';
 import { completeLimits, type DtlsLimits } from './limits';
 import { LiveSessions } from './live-sessions';
 import { readRecord, type RawRecord } from './record/codec';
+import { Resumption, type Resumable } from './resumption';
 import { Session } from './session';
 import type { CertificateStore, DtlsCounters, DtlsJobResult, DtlsSink, SessionState } from './types';
 
@@ -29,6 +32,11 @@ export interface DtlsCoreOptions {
   readonly suites?: readonly string[];
   /** Our keys, and which certificates may be shown to us; default none, and only pre-shared keys are spoken of. */
   readonly certificates?: Pick<CertificateStore, 'own' | 'accepts'>;
+  /**
+   * Whether what a principal has proven still counts. Sessions can be resumed only where this is said; `closePrincipal` makes those of a
+   * principal end, whatever is said here.
+   */
+  readonly stillGood?: (identity: Identity) => boolean;
   /** First bytes of all our connection IDs, such as the number of a node; shorter than the IDs. */
   readonly cidPrefix?: Buffer;
   /** Sessions are kept: record numbers are reserved through `persist` and `persisted`. */
@@ -45,6 +53,8 @@ export class DtlsCore implements Core {
   readonly suites: readonly CipherSuite[];
   readonly #sink: DtlsSink;
   readonly #offer: Offer;
+  readonly #stillGood: ((identity: Identity) => boolean) | undefined;
+  readonly #resumption: Resumption;
   readonly #random: Random;
   readonly #prefix: Buffer;
   readonly #cookies: Cookies;
@@ -69,6 +79,8 @@ export class DtlsCore implements Core {
       throw new RangeError('a prefix must leave 4 bytes of the connection ID');
     }
     this.#sink = sink;
+    this.#stillGood = options.stillGood;
+    this.#resumption = new Resumption(this.limits.maxResumable);
     this.#offer = { suites: this.suites, certificates: options.certificates };
     this.#random = random;
     this.#prefix = cidPrefix;
@@ -147,6 +159,7 @@ export class DtlsCore implements Core {
   /** Ends all that this principal has, sessions and handshakes: its credentials are no longer good. */
   closePrincipal(identity: Identity, now: number): void {
     this.#now = now;
+    this.#resumption.forget(identity);
     const session = this.#live.table.byPrincipal(identity);
     if (session) this.#live.close(session, 'closed', 'its credentials were removed');
     for (const handshake of [...this.#handshakes.values()]) {
@@ -180,6 +193,7 @@ export class DtlsCore implements Core {
     const { table } = this.#live;
     const states = [...table.values()].map((session) => session.state(session.link.sendSeq));
     table.clear();
+    this.#resumption.clear();
     return states;
   }
 
@@ -243,7 +257,8 @@ export class DtlsCore implements Core {
       this.counters.rateLimited++;
       return;
     }
-    const choice = chooseFor(proven, this.#offer);
+    const earlier = this.#earlier(hello, now);
+    const choice = chooseFor(proven, earlier ? { ...this.#offer, resumed: earlier.suite } : this.#offer);
     if ('alert' in choice) {
       reply(choice.alert);
       this.#reportFailure({ route, attempt: undefined, claimed: undefined }, choice, now);
@@ -251,9 +266,19 @@ export class DtlsCore implements Core {
     }
     const ownCid = choice.peerCid === undefined ? undefined : this.#offeredCid();
     const id = this.#nextId++;
-    const handshake = new ServerHandshake({ id, host: this.#host, route, now, hello, helloBody, messageSeq, recordSeq, choice, ownCid });
+    const from = { id, host: this.#host, route, now, hello, helloBody, messageSeq, recordSeq, choice, ownCid, resumed: earlier };
+    const handshake = new ServerHandshake(from);
     this.#begin(handshake, now);
     handshake.start(now);
+  }
+
+  /** The session that a hello names, if it may go on and nothing about it has changed (RFC 5246 7.4.1.2, RFC 7627 5.3, RFC 6066 3). */
+  #earlier({ sessionId, cipherSuites, extensions }: ClientHello, now: number): Resumable | undefined {
+    if (sessionId.length === 0) return undefined;
+    const found = this.#resumption.find(sessionId.toString('latin1'), now);
+    if (!found || !extensions.has(ExtensionType.EXTENDED_MASTER_SECRET) || !cipherSuites.includes(found.suite.id)) return undefined;
+    if (!found.serverName.equals(extensions.get(ExtensionType.SERVER_NAME) ?? EMPTY)) return undefined;
+    return this.#stillGood?.(found.identity) ? found : undefined;
   }
 
   #begin(handshake: Handshake, now: number): void {
@@ -292,6 +317,7 @@ export class DtlsCore implements Core {
       limits,
       counters,
       suites,
+      resumes: this.#stillGood !== undefined && limits.maxResumable > 0,
       budget: { limit: limits.maxReassembly, used: 0, refuse: () => counters.reassemblyRefused++ },
       randomBytes,
       send: (data, route) => this.#sink.send(data, route),
@@ -306,6 +332,7 @@ export class DtlsCore implements Core {
         const attempt = made.role === 'client' ? handshake.id : undefined;
         if (!this.#live.establish(made, handshake.route, attempt, now)) return false;
         counters.handshakesCompleted++;
+        this.#noteResumable(made, now);
         return true;
       },
       failed: (handshake, failure, now) => {
@@ -315,6 +342,22 @@ export class DtlsCore implements Core {
       },
       keyLog: (clientRandom, master) => this.#sink.keyLog?.(`CLIENT_RANDOM ${clientRandom.toString('hex')} ${master.toString('hex')}`),
     };
+  }
+
+  #noteResumable({ resumable, suite, identity, role }: Established, now: number): void {
+    if (role !== 'server') return;
+    if (!resumable) return;
+    const { id, master, serverName, validFor } = resumable;
+    const until = now + Math.min(this.limits.resumeFor, validFor);
+    // Copies: what they are slices of is larger.
+    this.#resumption.add({
+      id: id.toString('latin1'),
+      master: Buffer.from(master),
+      suite,
+      identity,
+      serverName: Buffer.from(serverName),
+      until,
+    });
   }
 
   /** Our own attempts are always reported, those of others as far as there are not too many. */

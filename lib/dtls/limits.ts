@@ -31,6 +31,9 @@ export interface DtlsLimits {
   /** Records that come before their keys are kept per handshake, this many. */
   readonly maxEarlyRecords: number;
   readonly cookieLifetime: number;
+  /** Sessions that may be resumed by their id, and for how long; 0: none. */
+  readonly maxResumable: number;
+  readonly resumeFor: number;
   /** Bytes sent to an address a session has just moved to, before the session is heard from there again. */
   readonly unprovenBytes: number;
   /** Record numbers reserved at a time, where sessions are kept. */
@@ -61,6 +64,8 @@ export const DEFAULT_LIMITS: DtlsLimits = {
   maxReassembly: 4_194_304,
   maxEarlyRecords: 4,
   cookieLifetime: 60_000,
+  maxResumable: 10_000,
+  resumeFor: 86_400_000,
   unprovenBytes: 4_096,
   reserve: 1_024,
   reportRate: 10,

@@ -12,6 +12,8 @@ export interface DtlsTransportOptions {
   readonly keys: KeyStore;
   /** For suites with certificates or raw public keys; default none. */
   readonly certificates?: CertificateStore;
+  /** Whether what a principal has proven still counts; without it no session can be resumed. */
+  readonly stillGood?: (identity: Identity) => boolean;
   /** Gets the application data of sessions, as a plain UDP transport would give it datagrams. */
   readonly sink: TransportSink;
   /** What became of handshakes and sessions. `rebind` is to be passed on to whoever holds peers. */
@@ -70,6 +72,7 @@ export class DtlsTransport implements Transport, TransportSink {
       keyLog,
       keys,
       certificates,
+      stillGood,
     } = options;
     this.#driver = driver;
     this.#sink = sink;
@@ -93,6 +96,7 @@ export class DtlsTransport implements Transport, TransportSink {
       ...(limits && { limits }),
       ...(suites && { suites }),
       ...(certificates && { certificates }),
+      ...(stillGood && { stillGood }),
       ...(cidPrefix && { cidPrefix }),
     });
     // 1232 bytes leave room for 1152 and the longest header with connection ID and tag.

@@ -30,7 +30,13 @@ export type PeerCertificate =
 
 /** Whether what a peer shows counts. It has yet to prove that it has the private key. */
 export type CertificateVerdict =
-  | { readonly accepted: true; readonly identity: Identity; readonly publicKey: KeyObject }
+  | {
+      readonly accepted: true;
+      readonly identity: Identity;
+      readonly publicKey: KeyObject;
+      /** How long what was shown is still good, ms; default for ever. */
+      readonly validFor?: number;
+    }
   | {
       readonly accepted: false;
       readonly reason: 'unknown-key' | 'bad-certificate';

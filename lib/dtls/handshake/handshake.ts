@@ -15,10 +15,8 @@ import type { Established, Failure, HandshakeHost, LastFlight } from './types';
 
 interface KeyMaterial {
   readonly suite: CipherSuite;
-  readonly premaster: Uint8Array;
   readonly clientRandom: Buffer;
   readonly serverRandom: Buffer;
-  readonly extendedMasterSecret: boolean;
   readonly ownCid: Buffer;
   readonly peerCid: Buffer;
 }
@@ -167,12 +165,17 @@ export abstract class Handshake {
   }
 
   /** Derives the keys from what was agreed on. The transcript ends with ClientKeyExchange. */
-  protected makeLink(material: KeyMaterial): void {
-    const { suite, premaster, clientRandom, serverRandom, extendedMasterSecret, ownCid, peerCid } = material;
+  protected makeLink(material: KeyMaterial & { readonly premaster: Uint8Array; readonly extendedMasterSecret: boolean }): void {
+    const { premaster, clientRandom, serverRandom, extendedMasterSecret } = material;
     const from = extendedMasterSecret ? { sessionHash: sha256(this.transcript) } : { clientRandom, serverRandom };
-    this.master = masterSecret(premaster, from);
-    this.host.keyLog(clientRandom, this.master);
-    const { client, server } = aeadKeys(this.master, clientRandom, serverRandom);
+    this.linkFrom(masterSecret(premaster, from), material);
+  }
+
+  /** The keys of a master secret that is there already. */
+  protected linkFrom(master: Buffer, { suite, clientRandom, serverRandom, ownCid, peerCid }: KeyMaterial): void {
+    this.master = master;
+    this.host.keyLog(clientRandom, master);
+    const { client, server } = aeadKeys(master, clientRandom, serverRandom);
     const [write, read] = this.role === 'client' ? [client, server] : [server, client];
     this.link = new SecureLink({ suite, write, read, ownCid, peerCid });
   }

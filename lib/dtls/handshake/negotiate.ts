@@ -50,6 +50,8 @@ export interface Choice {
 export interface Offer {
   readonly suites: readonly CipherSuite[];
   readonly certificates: Pick<CertificateStore, 'own' | 'accepts'> | undefined;
+  /** The suite of a session that is resumed: nothing else is to be chosen then. */
+  readonly resumed?: CipherSuite | undefined;
 }
 
 /** Why there is nothing in common; `reason` is for people, the description for the wire. */
@@ -91,14 +93,15 @@ export function negotiate(hello: ClientHello, offer: Offer): Choice {
   // Without the extension a client leaves the choice to the server; P-256 is what everybody has.
   const group = groups ? groups.find(isGroup) : Group.SECP256R1;
   const wishes = readWishes(hello, groups);
-  const { suite, certificates } = chooseSuite(cipherSuites, offer, group, wishes);
+  const { resumed } = offer;
+  const { suite, certificates } = resumed ? { suite: resumed, certificates: undefined } : chooseSuite(cipherSuites, offer, group, wishes);
   const answers = new Map<number, Buffer>();
   const extendedMasterSecret = readExtendedMasterSecret(extensions);
   if (renegotiation !== undefined || cipherSuites.includes(EMPTY_RENEGOTIATION_INFO_SCSV)) {
     answers.set(ExtensionType.RENEGOTIATION_INFO, vector(EMPTY, 1));
   }
   if (extendedMasterSecret) answers.set(ExtensionType.EXTENDED_MASTER_SECRET, EMPTY);
-  if (suite.keyExchange !== 'psk' && extensions.has(ExtensionType.EC_POINT_FORMATS)) {
+  if (suite.keyExchange !== 'psk' && !resumed && extensions.has(ExtensionType.EC_POINT_FORMATS)) {
     answers.set(ExtensionType.EC_POINT_FORMATS, vector(uint(0, 1), 1));
   }
   if (certificates) {

@@ -16,7 +16,8 @@ import {
   writeSignature,
 } from './certificate-messages';
 import { Handshake } from './handshake';
-import type { Failure, HandshakeHost } from './types';
+import type { Resumable } from '../resumption';
+import type { Established, Failure, HandshakeHost } from './types';
 import { pskIdentity } from './identity';
 import { readPskClientKeyExchange, wholeMessage, writePskServerKeyExchange, writeServerHello, type ClientHello } from './messages';
 import type { CertificateChoice, Choice } from './negotiate';
@@ -24,6 +25,7 @@ import type { WholeMessage } from './reassembly';
 
 /** The key an unknown identity is tried with: the handshake then fails as it does with a wrong key (RFC 4279 2). */
 const UNKNOWN_KEY_LENGTH = 16;
+const SESSION_ID_LENGTH = 32;
 
 export interface ServerHandshakeOptions {
   readonly id: number;
@@ -38,6 +40,8 @@ export interface ServerHandshakeOptions {
   readonly choice: Choice;
   /** Our connection ID; undefined when the extension is not answered. */
   readonly ownCid: Buffer | undefined;
+  /** The session that the hello names and that may go on. */
+  readonly resumed: Resumable | undefined;
 }
 
 /** The server's side, from the hello with a good cookie on. */
@@ -47,6 +51,9 @@ export class ServerHandshake extends Handshake {
   readonly #choice: Choice;
   readonly #cidAnswered: boolean;
   readonly #serverRandom: Buffer;
+  readonly #resumed: Resumable | undefined;
+  readonly #serverName: Buffer;
+  #sessionId: Buffer = EMPTY;
   #expects: 'certificate' | 'key-exchange' | 'certificate-verify' | 'nothing';
   #ephemeral: EphemeralKey | undefined;
   #clientPoint: Buffer | undefined;
@@ -57,7 +64,7 @@ export class ServerHandshake extends Handshake {
 
   constructor(options: ServerHandshakeOptions) {
     super({ ...options, firstMessage: options.messageSeq + 1 });
-    const { hello, helloBody, messageSeq, recordSeq, choice, ownCid, host } = options;
+    const { hello, helloBody, messageSeq, recordSeq, choice, ownCid, resumed, host } = options;
     this.outgoing.plainSeq = recordSeq;
     this.outgoing.nextMessage = messageSeq;
     this.clientRandom = Buffer.from(hello.random);
@@ -66,30 +73,26 @@ export class ServerHandshake extends Handshake {
     this.#cidAnswered = ownCid !== undefined;
     this.ownCid = ownCid ?? this.ownCid;
     this.#serverRandom = host.randomBytes(32);
+    this.#resumed = resumed;
+    this.#serverName = Buffer.from(hello.extensions.get(ExtensionType.SERVER_NAME) ?? EMPTY);
+    if (resumed) this.#sessionId = Buffer.from(hello.sessionId);
+    // Without RFC 7627 a session that is resumed may be another's.
+    else if (host.resumes && choice.extendedMasterSecret) this.#sessionId = host.randomBytes(SESSION_ID_LENGTH);
     this.transcript.push(wholeMessage(HandshakeType.CLIENT_HELLO, messageSeq, helloBody));
   }
 
   /** To be called once, when the core knows of it. */
   start(now: number): void {
     const { group } = this.#choice;
-    if (group === undefined) this.#answer(undefined, now);
+    if (this.#resumed) this.#resume(this.#resumed, now);
+    else if (group === undefined) this.#answer(undefined, now);
     else this.ask({ kind: 'generate', group });
   }
 
   /** `signature` is over the parameters of the key exchange, in suites with certificates. */
   #answer(signature: Buffer | undefined, now: number): void {
-    const { suite, certificates, answers } = this.#choice;
-    const extensions = new Map(answers);
-    if (this.#cidAnswered) extensions.set(ExtensionType.CONNECTION_ID, vector(this.ownCid, 1));
-    const hello = {
-      version: VERSION_1_2,
-      random: this.#serverRandom,
-      sessionId: EMPTY,
-      cipherSuite: suite.id,
-      compressionMethod: 0,
-      extensions,
-    };
-    this.say(HandshakeType.SERVER_HELLO, writeServerHello(hello));
+    const { certificates } = this.#choice;
+    this.#sayHello();
     const ephemeral = this.#ephemeral;
     if (certificates && ephemeral && signature) {
       this.say(HandshakeType.CERTIFICATE, writeCertificate(certificates.ownType, certificates.own));
@@ -100,6 +103,34 @@ export class ServerHandshake extends Handshake {
       this.say(HandshakeType.SERVER_KEY_EXCHANGE, writePskServerKeyExchange({ hint: EMPTY, ephemeral }));
     }
     this.say(HandshakeType.SERVER_HELLO_DONE, EMPTY);
+    this.transmit(now);
+  }
+
+  #sayHello(): void {
+    const { suite, answers } = this.#choice;
+    const extensions = new Map(answers);
+    if (this.#cidAnswered) extensions.set(ExtensionType.CONNECTION_ID, vector(this.ownCid, 1));
+    const hello = {
+      version: VERSION_1_2,
+      random: this.#serverRandom,
+      sessionId: this.#sessionId,
+      cipherSuite: suite.id,
+      compressionMethod: 0,
+      extensions,
+    };
+    this.say(HandshakeType.SERVER_HELLO, writeServerHello(hello));
+  }
+
+  /** Both sides have the secret: the keys follow at once, and we are the first to show it (RFC 5246 7.3). */
+  #resume({ master, identity }: Resumable, now: number): void {
+    this.#known = true;
+    this.claimed = identity;
+    this.#expects = 'nothing';
+    this.#sayHello();
+    this.linkFrom(master, this.#material());
+    this.outgoing.steps.push({ kind: 'change-cipher-spec' });
+    this.say(HandshakeType.FINISHED, this.verifyData('server'), 1);
+    this.awaitFinished();
     this.transmit(now);
   }
 
@@ -210,26 +241,31 @@ export class ServerHandshake extends Handshake {
   }
 
   #derive(premaster: Uint8Array): void {
-    const { suite, extendedMasterSecret, peerCid = EMPTY } = this.#choice;
-    this.makeLink({
+    const { extendedMasterSecret } = this.#choice;
+    this.makeLink({ ...this.#material(), premaster, extendedMasterSecret });
+  }
+
+  #material() {
+    const { suite, peerCid = EMPTY } = this.#choice;
+    return {
       suite,
-      premaster,
       clientRandom: this.clientRandom,
       serverRandom: this.#serverRandom,
-      extendedMasterSecret,
       ownCid: this.ownCid,
       // Without our answer the client's connection ID was not agreed on.
       peerCid: this.#cidAnswered ? peerCid : EMPTY,
-    });
+    };
   }
 
   protected finished(now: number): void {
     const { link, claimed } = this;
     if (!link || !claimed) return;
     if (!this.#known) throw new HandshakeError(AlertDescription.DECRYPT_ERROR, 'the identity is unknown');
-    this.outgoing.steps = [{ kind: 'change-cipher-spec' }];
-    this.say(HandshakeType.FINISHED, this.verifyData('server'), 1);
-    this.transmit(now);
+    if (!this.#resumed) {
+      this.outgoing.steps = [{ kind: 'change-cipher-spec' }];
+      this.say(HandshakeType.FINISHED, this.verifyData('server'), 1);
+      this.transmit(now);
+    }
     const { suite, extendedMasterSecret } = this.#choice;
     const made = {
       role: this.role,
@@ -238,9 +274,18 @@ export class ServerHandshake extends Handshake {
       identity: claimed,
       clientRandom: this.clientRandom,
       extendedMasterSecret,
-      lastFlight: this.lastFlight(),
+      // A client that is resumed speaks last.
+      lastFlight: this.#resumed ? undefined : this.lastFlight(),
+      resumable: this.#resumable(),
     };
     this.succeed(made, now);
+  }
+
+  /** One that is resumed stays what it was, and does not live longer for it. */
+  #resumable(): Established['resumable'] {
+    if (this.#resumed || this.#sessionId.length === 0) return undefined;
+    const validFor = this.#verdict?.validFor ?? Infinity;
+    return { id: this.#sessionId, master: this.master, serverName: this.#serverName, validFor };
   }
 
   protected override wrongKey(): Failure {

@@ -13,6 +13,8 @@ export interface HandshakeHost {
   readonly counters: DtlsCounters;
   readonly suites: readonly CipherSuite[];
   readonly budget: ReassemblyBudget;
+  /** Whether sessions are kept for resumption. */
+  readonly resumes: boolean;
   randomBytes(count: number): Buffer;
   send(data: Buffer, route: Peer): void;
   /** Answered by `jobDone`, perhaps within the call. */
@@ -35,6 +37,8 @@ export interface Established {
   readonly extendedMasterSecret: boolean;
   /** The server's last flight, which a client that missed it asks for by repeating its own. */
   readonly lastFlight: LastFlight | undefined;
+  /** The session id that this session may be resumed by, and what of it; undefined when it may not. */
+  readonly resumable?: { readonly id: Buffer; readonly master: Buffer; readonly serverName: Buffer; readonly validFor: number } | undefined;
 }
 
 export interface LastFlight {

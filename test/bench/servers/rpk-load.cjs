@@ -5,6 +5,7 @@ const dgram = require('node:dgram');
 const { createPrivateKey, createPublicKey } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
+const { clearTimeout, setTimeout } = require('node:timers');
 const { parseArgs } = require('node:util');
 
 const lib = path.join(process.env.BENCH_BUILD, 'lib');

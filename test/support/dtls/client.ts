@@ -26,6 +26,8 @@ export interface ClientOptions {
   readonly schemes?: readonly number[] | undefined;
   readonly seed?: number;
   readonly extensions?: readonly (readonly [number, Buffer])[];
+  /** The session that it wants to go on with. */
+  readonly earlier?: { readonly sessionId: Buffer; readonly master: Buffer };
 }
 
 let ports = 20_000;
@@ -50,6 +52,8 @@ export class ScriptedClient {
   serverCertificate: Buffer | undefined;
   certificateRequest: Buffer | undefined;
   serverSignature: 'none' | 'right' | 'wrong' = 'none';
+  /** The server goes on with the earlier session. */
+  resumed = false;
   sawDone = false;
   serverFinished: 'none' | 'right' | 'wrong' = 'none';
   keys: wire.Keys | undefined;
@@ -93,6 +97,7 @@ export class ScriptedClient {
     return {
       random: this.clientRandom,
       cookie: this.cookie,
+      ...(this.options.earlier && { sessionId: this.options.earlier.sessionId }),
       suites: [this.suite.id, 0x00ff],
       extensions: [
         ...(ems ? [[23, Buffer.alloc(0)] as const] : []),
@@ -220,6 +225,16 @@ export class ScriptedClient {
     return this.secure(wire.HANDSHAKE, this.finishedMessage(), options);
   }
 
+  /** The last flight of a handshake that was resumed. */
+  resume(): Buffer[] {
+    return this.send(this.ccs(), this.secure(wire.HANDSHAKE, this.finishedMessage(this.messageSeq)));
+  }
+
+  /** What a later client can go on with. */
+  get earlier(): { sessionId: Buffer; master: Buffer } {
+    return { sessionId: Buffer.from(this.hello?.sessionId ?? []), master: this.master };
+  }
+
   /** A whole handshake, as a well-behaved client does it. Throws when the server does not play its part. */
   connect(): this {
     this.greet();
@@ -270,6 +285,12 @@ export class ScriptedClient {
     if (type === 2) {
       this.hello = wire.parseServerHello(Buffer.from(data));
       this.serverCid = this.hello.extensions.get(54)?.subarray(1) ?? Buffer.alloc(0);
+      const { earlier } = this.options;
+      if (earlier?.sessionId.equals(this.hello.sessionId)) {
+        this.resumed = true;
+        this.master = earlier.master;
+        this.keys = wire.keysOf(this.master, this.clientRandom, this.hello.random);
+      }
     }
     if (type === 11) this.serverCertificate = Buffer.from(data);
     if (type === 13) this.certificateRequest = Buffer.from(data);
@@ -280,7 +301,10 @@ export class ScriptedClient {
       this.serverPoint = { group: data.readUInt16BE(at + 1), point: Buffer.from(data.subarray(at + 4, at + 4 + (data[at + 3] as number))) };
     }
     if (type === 14) this.sawDone = true;
-    if (type === 20) {
+    if (type === 20 && this.resumed) {
+      const expected = wire.prf(this.master, 'server finished', wire.sha256(this.transcript), 12);
+      this.serverFinished = expected.equals(data) ? 'right' : 'wrong';
+    } else if (type === 20) {
       const own = this.finishedMessage();
       const expected = wire.prf(this.master, 'server finished', wire.sha256(Buffer.concat([this.transcript, own])), 12);
       this.serverFinished = expected.equals(data) ? 'right' : 'wrong';

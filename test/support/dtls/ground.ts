@@ -5,7 +5,7 @@ import { agree } from '../../../lib/dtls/crypto/ecdh';
 import { Session } from '../../../lib/dtls/session';
 import type { DtlsLimits } from '../../../lib/dtls/limits';
 import type { CertificateStore, CertificateVerdict, DtlsJob, DtlsJobResult, DtlsReport, SessionChange } from '../../../lib/dtls/types';
-import type { Peer, Transport } from '../../../lib/transport/types';
+import type { Identity, Peer, Transport } from '../../../lib/transport/types';
 import { createRandom } from '../random';
 
 export const IDENTITY = Buffer.from('device one');
@@ -16,6 +16,7 @@ export interface GroundOptions {
   readonly suites?: readonly string[];
   readonly keys?: ReadonlyMap<string, Buffer>;
   readonly certificates?: CertificateStore;
+  readonly stillGood?: (identity: Identity) => boolean;
   readonly cidPrefix?: Buffer;
   readonly persistent?: boolean;
   readonly seed?: number;
@@ -74,7 +75,7 @@ export function doJob(job: DtlsJob, keys: ReadonlyMap<string, Buffer>, certifica
 }
 
 export function createDtlsGround(options: GroundOptions = {}) {
-  const { limits, suites, cidPrefix, persistent, seed = 1, holdJobs = false, certificates } = options;
+  const { limits, suites, cidPrefix, persistent, seed = 1, holdJobs = false, certificates, stillGood } = options;
   const keys = options.keys ?? new Map([[IDENTITY.toString('latin1'), KEY]]);
   const random = createRandom(seed);
   const sent: { readonly data: Buffer; readonly to: Peer }[] = [];
@@ -119,6 +120,7 @@ export function createDtlsGround(options: GroundOptions = {}) {
     ...(limits && { limits }),
     ...(suites && { suites }),
     ...(certificates && { certificates }),
+    ...(stillGood && { stillGood }),
     ...(cidPrefix && { cidPrefix }),
     ...(persistent !== undefined && { persistent }),
   });
