@@ -10,6 +10,7 @@ export function ownKey({ privateKey, publicKey, certificate }: FixedKey, withCer
 export interface TestStore extends CertificateStore {
   /** What was asked for, in order. */
   readonly judged: PeerCertificate[];
+  judge(shown: PeerCertificate): CertificateVerdict;
 }
 
 export function testStore(options: {
