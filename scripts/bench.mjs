@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { checkNode, ensureBuilt, ensureInstalled, fail, root, run } from './lib/workspace.mjs';
 
-const known = ['coap', 'codec', 'store', 'scale', 'dtls'];
+const known = ['coap', 'codec', 'store', 'scale', 'dtls', 'cbc'];
 const given = process.argv.slice(2);
 const firstOption = given.findIndex((argument) => argument.startsWith('-'));
 const names = firstOption < 0 ? given : given.slice(0, firstOption);

@@ -1,10 +1,14 @@
-import { isSuccess } from './codes';
+import { Code, isSuccess } from './codes';
 import { encodeMessage } from './message';
+import { blockSizeFor } from './options';
+import type { CoapParams } from './params';
 import type { PeerState } from './peers';
 import type { Answer } from './served-body';
 import type { Message, Type } from './types';
 
 const EMPTY = Buffer.alloc(0);
+/** Bytes of an answer before its payload: header, token, and such options as ours have. */
+const HEAD = 64;
 
 /**
  * Whether an answer must not be larger than its question: an error, to an address that may be forged, would else make us
@@ -12,6 +16,11 @@ const EMPTY = Buffer.alloc(0);
  */
 export function isLimited(state: PeerState, code: number): boolean {
   return state.standing !== 'proven' && !isSuccess(code);
+}
+
+/** The largest block of an answer: what the peer wants, we allow, and a message that the peer takes has room for. */
+export function answerBlock({ peer }: PeerState, { blockSize }: CoapParams, wanted = blockSize): number {
+  return blockSizeFor(Math.min(wanted, blockSize, (peer.maxMessage ?? Infinity) - HEAD));
 }
 
 /** A text cut to `length` bytes at most, never inside a character. */
@@ -29,12 +38,17 @@ export function shorten(answer: Answer, excess: number): Answer {
   return { ...answer, payload: cutText(answer.payload, answer.payload.length - excess) };
 }
 
-/** The bytes of an answer; an error to an unproven address is made to fit into the size of its question. */
+/** The bytes of an answer. They fit into what the peer takes, an error to an unproven address into the size of its question. */
 export function encodeAnswer(state: PeerState, message: Message, size: number, type: Type, mid: number, answer: Answer): Buffer {
   const { token } = message;
   const bytes = encodeMessage({ type, mid, token, ...answer });
-  if (bytes.length <= size || !isLimited(state, answer.code)) return bytes;
-  return encodeMessage({ type, mid, token, ...shorten(answer, bytes.length - size) });
+  const most = Math.min(state.peer.maxMessage ?? Infinity, isLimited(state, answer.code) ? size : Infinity);
+  if (bytes.length <= most) return bytes;
+  // Half of an answer that succeeds would be another.
+  const fitting = isSuccess(answer.code)
+    ? { code: Code.INTERNAL_SERVER_ERROR, options: [], payload: EMPTY }
+    : shorten(answer, bytes.length - most);
+  return encodeMessage({ type, mid, token, ...fitting });
 }
 
 /** RFC 7967 2: one bit for each class of answers. */

@@ -12,7 +12,7 @@ import { dropUpload } from './incoming-body';
 import { isFormatError, parseMessage } from './message';
 import { Observations, type LastNotification } from './observe';
 import { Observers } from './observers';
-import { OutgoingRequests } from './outgoing';
+import { BUSY, OutgoingRequests } from './outgoing';
 import { completeParams, type CoapParams } from './params';
 import { isIdle, newPeerState, PeerTable, type PeerState, type Standing } from './peers';
 import { RateLimits } from './rates';
@@ -22,6 +22,7 @@ import { dropServed } from './served-body';
 import { tokenKey } from './tokens';
 import { Type, type Failure, type Notification, type RequestSpec, type ResponseSpec } from './types';
 
+const OVER = failure('unreachable', 'the session has ended');
 const TIMED_OUT = failure('no-response', 'the peer does not go on');
 
 export interface CoapCoreOptions {
@@ -119,9 +120,11 @@ export class CoapCore implements Core {
   request(peer: Peer, spec: RequestSpec, now: number): number {
     const context = this.#context;
     context.now = now;
+    // Nothing is kept for it, nor of it: it holds keys.
+    if (peer.ended === true) return this.#outgoing.refuse(newPeerState(peer, 0, now), spec, OVER);
     const state = context.peers.use(peer, now);
     if (state) return this.#outgoing.request(state, spec);
-    return this.#outgoing.refuse(newPeerState(peer, 0, now), spec);
+    return this.#outgoing.refuse(newPeerState(peer, 0, now), spec, BUSY);
   }
 
   respond(id: number, spec: ResponseSpec, now: number): void {

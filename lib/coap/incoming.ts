@@ -1,6 +1,6 @@
 import type { Deadline } from '../transport/deadlines';
 import type { Peer } from '../transport/types';
-import { cutText, encodeAnswer, isLimited, isUnwanted } from './answer-size';
+import { answerBlock, cutText, encodeAnswer, isLimited, isUnwanted } from './answer-size';
 import { jobError, type BodyJob, type BodyResult } from './body-job';
 import { Code, isSuccess } from './codes';
 import { clearTimer, transmit, type CoapContext, type Timer } from './context';
@@ -119,7 +119,7 @@ export class IncomingRequests {
       size,
       mark,
       block1,
-      blockSize: Math.min(block2?.size ?? context.params.blockSize, context.params.blockSize),
+      blockSize: answerBlock(state, context.params, block2?.size),
       noResponse: findUint(known, OptionNumber.NO_RESPONSE) ?? 0,
       acknowledged: false,
       timer: null,

@@ -158,5 +158,5 @@ export function blockOption(number: number, block: Block): Option {
 
 /** The largest legal block size (16, 32 ... 1024) not above `bytes`. */
 export function blockSizeFor(bytes: number): number {
-  return 1 << Math.min(10, Math.max(4, 31 - Math.clz32(bytes)));
+  return 1 << Math.min(10, 31 - Math.clz32(Math.max(16, bytes)));
 }

@@ -1,11 +1,18 @@
-import { transmit, type CoapContext } from './context';
+import { clearTimer, transmit, type CoapContext } from './context';
 import type { BodyJob } from './body-job';
-import type { Exchange } from './exchange';
+import { failure, type Exchange } from './exchange';
 import { dropExchange, type PeerState } from './peers';
 import { isUpload, nextInQueue } from './queue';
 import { midReadyAt, sendConfirmable, takeMid } from './reliability';
 import { encodeRequest, needsRead } from './request-message';
-import type { IncomingResponse } from './types';
+import type { Failure, IncomingResponse } from './types';
+
+/** Ends a request at the next `advance`: whoever asks for one is not told within the call. */
+export function refuseLater(context: CoapContext, exchange: Exchange, why: Failure): void {
+  exchange.timer = clearTimer(context, exchange.timer);
+  exchange.refused = why;
+  exchange.timer = context.deadlines.add(context.now, { kind: 'exchange', exchange });
+}
 
 /** When the messages of our requests leave: one peer at a time has NSTART of them under way, and gives turns (RFC 7252 4.7). */
 export class OutgoingLane {
@@ -136,6 +143,15 @@ export class OutgoingLane {
     if (isUpload(exchange)) state.bulk ??= exchange;
     if (exchange.phase === 'queued' && isUpload(exchange)) exchange.tag = state.requestTag;
     const bytes = encodeRequest(exchange, mid, context.params);
+    const { maxMessage = Infinity } = state.peer;
+    if (bytes.length > maxMessage) {
+      refuseLater(
+        context,
+        exchange,
+        failure('too-large', `a message of ${bytes.length} bytes, and the device takes no more than ${maxMessage}`),
+      );
+      return;
+    }
     exchange.size = bytes.length;
     (state.exchanges ??= new Map()).set(exchange.key, exchange);
     if (exchange.phase === 'queued') exchange.sentAt = context.now;

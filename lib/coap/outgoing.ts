@@ -7,7 +7,7 @@ import type { Observations } from './observe';
 import type { Block } from './options';
 import { OutgoingAnswers } from './outgoing-answers';
 import { checkNumbers } from './outgoing-body';
-import { OutgoingLane } from './outgoing-lane';
+import { OutgoingLane, refuseLater } from './outgoing-lane';
 import { dropExchange, type PeerState } from './peers';
 import { isUpload } from './queue';
 import { firstSentAt, settleConfirmable } from './reliability';
@@ -15,7 +15,8 @@ import { largestBlock } from './request-message';
 import { newToken, tokenKey } from './tokens';
 import type { Failure, FailureReason, IncomingResponse, Message, Option, RequestSpec } from './types';
 
-const BUSY = failure('busy', 'too many requests wait for this peer');
+/** Why a request is refused for its number. */
+export const BUSY = failure('busy', 'too many requests wait for this peer');
 
 /** Client side of the engine: requests to a peer one after the other, block-wise both ways, one outcome each. */
 export class OutgoingRequests {
@@ -55,18 +56,16 @@ export class OutgoingRequests {
     return exchange.id;
   }
 
-  /** A peer beyond the table's limit: the outcome `busy` comes at the next `advance`. */
-  refuse(state: PeerState, spec: RequestSpec): number {
+  /** For a peer that has no place in the table: the outcome comes at the next `advance`. */
+  refuse(state: PeerState, spec: RequestSpec, why: Failure): number {
     const exchange = this.#create(state, spec, null);
-    this.#refuseLater(exchange, BUSY);
+    this.#refuseLater(exchange, why);
     return exchange.id;
   }
 
   #refuseLater(exchange: Exchange, why: Failure): void {
     this.#context.counters.refusedRequests++;
-    exchange.timer = clearTimer(this.#context, exchange.timer);
-    exchange.refused = why;
-    exchange.timer = this.#context.deadlines.add(this.#context.now, { kind: 'exchange', exchange });
+    refuseLater(this.#context, exchange, why);
   }
 
   /** Fetches the later blocks of a notification whose first block was pushed (RFC 7959 3.4); null when there is no room. */
@@ -138,6 +137,10 @@ export class OutgoingRequests {
   #move(exchange: Exchange, to: PeerState): void {
     const from = exchange.state;
     exchange.state = to;
+    // A block that has been read stays what it is.
+    if (exchange.first === null && !exchange.chunk && !exchange.job) {
+      exchange.blockSize = Math.min(exchange.blockSize, largestBlock(exchange.spec, this.#context.params, to.peer));
+    }
     if (from.bulk !== exchange) return;
     from.bulk = null;
     to.bulk ??= exchange;
@@ -235,7 +238,7 @@ export class OutgoingRequests {
   #create(state: PeerState, spec: RequestSpec, notification: IncomingResponse | null): Exchange {
     const context = this.#context;
     const token = spec.token ?? newToken(context.random, state);
-    const largest = largestBlock(spec, context.params);
+    const largest = largestBlock(spec, context.params, state.peer);
     const blockSize = bodyLength(spec) > 0 ? Math.min(largest, state.blockSize) : largest;
     const exchange = newExchange({ id: this.#nextId++, state, spec, notification, token, blockSize, now: context.now });
     exchange.timer = context.deadlines.add(context.now + (spec.timeout ?? context.params.requestTimeout), { kind: 'exchange', exchange });

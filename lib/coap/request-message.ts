@@ -3,13 +3,25 @@ import { bodyLength, type Exchange } from './exchange';
 import { encodeEmpty, encodeMessage } from './message';
 import { blockOption, blockSizeFor, OptionNumber, textOption, uintOption } from './options';
 import type { CoapParams } from './params';
+import type { Peer } from '../transport/types';
 import { Type, type Option, type RequestSpec } from './types';
 
 const EMPTY = Buffer.alloc(0);
+/** Header and token, the numbers of a request and of its blocks with their heads, the mark before the payload. */
+const HEAD = 4 + 8 + 32 + 1;
+/** Most take one byte, long values and large numbers two more. */
+const OPTION_HEAD = 3;
 
-/** The largest block a request offers and asks for. */
-export function largestBlock(spec: RequestSpec, params: CoapParams): number {
-  return blockSizeFor(Math.min(spec.blockSize ?? params.blockSize, params.blockSize));
+/** The largest block a request asks for and, as far as the peer takes messages of the size, offers. */
+export function largestBlock(spec: RequestSpec, params: CoapParams, { maxMessage }: Peer): number {
+  const wanted = Math.min(spec.blockSize ?? params.blockSize, params.blockSize);
+  return blockSizeFor(maxMessage === undefined || bodyLength(spec) === 0 ? wanted : Math.min(wanted, maxMessage - headLength(spec)));
+}
+
+/** Bytes of a message before its payload, at most. */
+function headLength({ options = [], path, query = [] }: RequestSpec): number {
+  const texts = [...path, ...query].reduce((sum, text) => sum + OPTION_HEAD + Buffer.byteLength(text), 0);
+  return HEAD + texts + options.reduce((sum, { value }) => sum + OPTION_HEAD + value.length, 0);
 }
 
 /** The next message of an exchange: a request, one block of its body, or the request for a later block of the answer. */
@@ -64,6 +76,6 @@ function requestPayload(exchange: Exchange, params: CoapParams): Uint8Array {
   // Of a body from a source, the block that is due; see `needsRead`.
   const payload = spec.body ? (exchange.chunk ?? EMPTY) : (spec.payload ?? EMPTY);
   // A body that went in blocks is not sent again for later blocks of the answer (RFC 7959 3.3).
-  if (exchange.first !== null) return offset === 0 && payload.length <= largestBlock(spec, params) ? payload : EMPTY;
+  if (exchange.first !== null) return offset === 0 && payload.length <= largestBlock(spec, params, exchange.state.peer) ? payload : EMPTY;
   return spec.body || payload.length <= blockSize ? payload : payload.subarray(offset, offset + blockSize);
 }

@@ -2,6 +2,7 @@ import type { Deadline } from '../transport/deadlines';
 import { Code } from './codes';
 import { clearTimer, type CoapContext, type Timer } from './context';
 import { failure } from './exchange';
+import { answerBlock } from './answer-size';
 import { blockOption, OptionNumber, type Block } from './options';
 import type { PeerState } from './peers';
 import type { BodySource, Failure, Option } from './types';
@@ -55,7 +56,7 @@ export function keepServed(context: CoapContext, state: PeerState, key: string, 
 export function servedBlock(context: CoapContext, state: PeerState, key: string, block: Block): Answer | SourceBlock | number {
   const served = state.served?.get(key);
   if (!served) return Code.REQUEST_ENTITY_INCOMPLETE;
-  const size = Math.min(block.size, context.params.blockSize);
+  const size = answerBlock(state, context.params, block.size);
   const offset = block.num * block.size;
   const total = served.source?.size ?? served.payload.length;
   if (offset >= total) return Code.BAD_REQUEST;

@@ -60,14 +60,14 @@ function readText(type: ResourceType | undefined, text: string, place: Place): T
     case 'float':
     case 'time': {
       const numeric = parseNumber(text);
-      if (!numeric) throw new DecodeError(`${shorten(text)} where the type is ${type}`, place);
+      if (!numeric) throw new DecodeError(`${sized(text)} where the type is ${type}`, place);
       return fromNumeric(type, numeric, place);
     }
     case 'boolean':
       // "true" and "false" come from JavaScript clients that print their values (lwm2m-node-lib, coap-node).
       if (text === '1' || text === 'true') return { type, value: true };
       if (text === '0' || text === 'false') return { type, value: false };
-      throw new DecodeError(`${shorten(text)} where the type is boolean, 0 or 1`, place);
+      throw new DecodeError(`${sized(text)} where the type is boolean, 0 or 1`, place);
     case 'opaque': {
       const bytes = readBase64(text);
       if (!bytes) throw new DecodeError('the text is not base64, as opaque wants it', place);
@@ -84,6 +84,7 @@ function readText(type: ResourceType | undefined, text: string, place: Place): T
   }
 }
 
-function shorten(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}...` : text);
+/** Without the text itself, which may be secret: what is wrong with a value is logged. */
+function sized({ length }: string): string {
+  return length === 1 ? 'a text of 1 character' : `a text of ${length} characters`;
 }

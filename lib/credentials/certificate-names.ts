@@ -1,4 +1,4 @@
-import type { CertificateName } from './certificate-der';
+import type { CertificateName } from './certificate-facts';
 
 /** Which part of a name in a certificate is an endpoint name. */
 interface NameRule {
@@ -33,9 +33,14 @@ export function parseNameRules(text = ''): NameRules {
 
 /** The endpoint names that the names of a certificate stand for, in the order of the rules, each once. */
 export function endpointNames(names: readonly CertificateName[], rules: NameRules): string[] {
+  // The case of DNS names says nothing (RFC 4343).
+  const like = (name: string, kind: NameRule['kind']): string => (kind === 'dns' ? name.toLowerCase() : name);
   const found = rules.flatMap(({ kind, prefix, suffix }) =>
     names
-      .filter((each) => each.kind === kind && each.name.startsWith(prefix) && each.name.endsWith(suffix))
+      .filter(
+        (each) =>
+          each.kind === kind && like(each.name, kind).startsWith(like(prefix, kind)) && like(each.name, kind).endsWith(like(suffix, kind)),
+      )
       .map(({ name }) => name.slice(prefix.length, name.length - suffix.length))
       .filter((name) => name !== ''),
   );

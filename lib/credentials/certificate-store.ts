@@ -10,7 +10,10 @@ export type ChainVerdict =
   | {
       readonly accepted: true;
       readonly publicKey: KeyObject;
-      /** The names the first certificate holds, the most telling first. */ readonly names: readonly string[];
+      /** The names the first certificate holds, the most telling first. */
+      readonly names: readonly string[];
+      /** When it begins to count no more, ms since 1970. */
+      readonly until: number;
     }
   | { readonly accepted: false; readonly alert: number; readonly detail: string; readonly names?: readonly string[] };
 
@@ -42,8 +45,12 @@ export class DeviceCertificates implements CertificateStore {
   own(serverName: string | undefined): readonly OwnKey[] {
     const own = this.#options.own();
     if (serverName === undefined || own.length < 2) return own;
-    const named = own.filter(({ chain: [leaf] }) => leaf && isFor(leaf, serverName));
+    const named = own.filter((key) => this.isFor(key, serverName));
     return named.length === 0 ? own : [...named, ...own.filter((key) => !named.includes(key))];
+  }
+
+  isFor({ chain: [leaf] }: OwnKey, serverName: string): boolean {
+    return leaf !== undefined && new X509Certificate(leaf).checkHost(serverName) !== undefined;
   }
 
   accepts(): readonly CertificateType[] {
@@ -91,11 +98,11 @@ export class DeviceCertificates implements CertificateStore {
         identity,
       );
     }
-    return { accepted: true, identity, publicKey };
+    return { accepted: true, identity, publicKey, validFor: Date.parse(validTo) - now };
   }
 
   async #judgeChain(chain: readonly Buffer[]): Promise<CertificateVerdict> {
-    const { checkChain, anchors } = this.#options;
+    const { checkChain, anchors, now } = this.#options;
     if (anchors().length === 0) {
       return bad(AlertDescription.UNKNOWN_CA, 'no device has the certificate that was shown, and the server trusts no CA');
     }
@@ -106,7 +113,7 @@ export class DeviceCertificates implements CertificateStore {
     const found = this.#bind(names);
     return typeof found === 'string'
       ? bad(AlertDescription.CERTIFICATE_UNKNOWN, found, claimed)
-      : { accepted: true, identity: found, publicKey: verdict.publicKey };
+      : { accepted: true, identity: found, publicKey: verdict.publicKey, validFor: verdict.until - now() };
   }
 
   /** Which device a certificate of a trusted CA stands for; else why for none. */
@@ -152,8 +159,4 @@ function x509(name: string, aliases: readonly string[]): Identity {
 
 function bad(alert: number, detail: string, claimed?: Identity): CertificateVerdict {
   return { accepted: false, reason: 'bad-certificate', alert, detail, ...(claimed && { claimed }) };
-}
-
-function isFor(leaf: Buffer, serverName: string): boolean {
-  return new X509Certificate(leaf).checkHost(serverName) !== undefined;
 }

@@ -55,11 +55,12 @@ export function checkDevice(value: unknown, place: string): CheckedDevice {
   };
   if (!isRecord(value)) return fail('it is not an object');
   const { endpoint, mode = 'none', identity, key, publicKey, certificate, name, disabled, ...rest } = iotHubEntry(value) ?? value;
-  const { timeout, awakeWindow, edrxCycle } = rest;
+  const { timeout, awakeWindow, edrxCycle, profile } = rest;
   if (typeof endpoint !== 'string' || endpoint === '' || endpoint.length > MAX_NAME) return fail('"endpoint" must be a text');
   if (!isMode(mode)) return fail('"mode" must be "none", "psk", "rpk" or "x509"');
   like = mode;
   if (name !== undefined && typeof name !== 'string') return fail('"name" must be a text');
+  if (profile !== undefined && typeof profile !== 'string') return fail('"profile" must be a text');
   const times: { timeout?: number; awakeWindow?: number; edrxCycle?: number } = {};
   for (const [field, given] of Object.entries({ timeout, awakeWindow, edrxCycle })) {
     if (given === undefined) continue;
@@ -72,6 +73,7 @@ export function checkDevice(value: unknown, place: string): CheckedDevice {
     ...(name !== undefined && { name }),
     ...times,
     ...(disabled === true && { disabled }),
+    ...(profile !== undefined && profile !== '' && { profile }),
   };
   const right = <T extends Buffer | string>(read: T | Wrong): T => (isWrong(read) ? fail(`"${endpoint}": ${read.wrong}`) : read);
   switch (mode) {

@@ -1,5 +1,7 @@
-import { createPrivateKey, createPublicKey, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, randomBytes, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
+import type * as Schema from '@peculiar/asn1-schema';
+import type * as Asn from '@peculiar/asn1-x509';
 import { generateKeyPair, type KeyPair } from './key-pairs';
 
 /** A key pair and a certificate of it, PEM. */
@@ -9,59 +11,108 @@ export interface CertifiedPair extends KeyPair {
   readonly certificateDer: string;
 }
 
+/** Who signs a certificate: its own and its private key, PEM. */
+export interface Issuer {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+/** A CA that cannot sign: its key is not that of its certificate, or is none. */
+export class IssuerError extends Error {
+  readonly code = 'BAD_ISSUER';
+}
+
 const MAX_NAME = 64;
 const DAY = 86_400_000;
 const DAYS = 3650;
+const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
+const COMMON_NAME = '2.5.4.3';
 
 /**
- * A key pair with a certificate signed by itself (RFC 5280), ECDSA on P-256, for ten years from `now` (ms since 1970): for a device
- * whose one certificate the server has. The endpoint is its common name. Throws RangeError for names over 64 characters (RFC 5280 A.1).
+ * A key pair with a certificate, ECDSA on P-256, for ten years from `now` (ms since 1970), but not longer than its CA: for a device. It is signed by
+ * `issuer`, or else by itself, for a server that has this one certificate. The endpoint is its common name. Throws RangeError for names
+ * over 64 characters (RFC 5280 A.1), `IssuerError`.
  */
-export async function generateDeviceCertificate(endpoint: string, now = Date.now()): Promise<CertifiedPair> {
-  if (endpoint === '' || endpoint.length > MAX_NAME) throw new RangeError(`A name in a certificate has 1 to ${MAX_NAME} characters.`);
+export async function generateDeviceCertificate(endpoint: string, now = Date.now(), issuer?: Issuer): Promise<CertifiedPair> {
+  return generate(endpoint, now, issuer, 'device');
+}
+
+/** A key pair with a certificate that may sign those of devices and no others, signed by itself: a small CA. Throws RangeError. */
+export async function generateAuthority(name: string, now = Date.now()): Promise<CertifiedPair> {
+  return generate(name, now, undefined, 'ca');
+}
+
+async function generate(name: string, now: number, issuer: Issuer | undefined, purpose: 'device' | 'ca'): Promise<CertifiedPair> {
+  if (name === '' || name.length > MAX_NAME) throw new RangeError(`A name in a certificate has 1 to ${MAX_NAME} characters.`);
+  const [schema, asn] = await Promise.all([import('@peculiar/asn1-schema'), import('@peculiar/asn1-x509')]);
+  const { AsnConvert } = schema;
   const pair = await generateKeyPair();
   const publicKey = createPublicKey(pair.publicKey).export({ type: 'spki', format: 'der' });
-  const algorithm = sequence(oid('2a8648ce3d040302'));
-  const name = sequence(item(0x31, sequence(oid('550403'), item(0x0c, Buffer.from(endpoint)))));
-  const extensions = sequence(
-    // CA: no.
-    extension('551d13', sequence()),
-    // digitalSignature.
-    extension('551d0f', item(0x03, Buffer.from([7, 0x80]))),
-    // Client authentication.
-    extension('551d25', sequence(oid('2b06010505070302'))),
-  );
+  const by = issuer && readIssuer(issuer);
+  if (by && Date.parse(by.certificate.validTo) <= now) throw new IssuerError('The CA has ended: no device could use what it signs.');
+  const subject = new asn.Name([
+    new asn.RelativeDistinguishedName([
+      new asn.AttributeTypeAndValue({ type: COMMON_NAME, value: new asn.AttributeValue({ utf8String: name }) }),
+    ]),
+  ]);
   // Some clocks are slow.
-  const validity = sequence(time(now - DAY), time(now + DAYS * DAY));
-  const serial = randomBytes(16);
-  serial[0] = (serial[0]! & 0x7f) | 0x40;
-  const version = item(0xa0, item(0x02, Buffer.from([2])));
-  const body = sequence(version, item(0x02, serial), algorithm, name, validity, name, publicKey, item(0xa3, extensions));
-  const signature = await promisify(sign)('sha256', body, createPrivateKey(pair.privateKey));
-  const der = sequence(body, algorithm, item(0x03, Buffer.concat([Buffer.of(0), signature])));
+  const until = Math.min(now + DAYS * DAY, by ? Date.parse(by.certificate.validTo) : Infinity);
+  const algorithm = new asn.AlgorithmIdentifier({ algorithm: ECDSA_WITH_SHA256 });
+  const tbsCertificate = new asn.TBSCertificate({
+    version: asn.Version.v3,
+    serialNumber: arrayOf(serialNumber()),
+    signature: algorithm,
+    issuer: by ? AsnConvert.parse(by.certificate.raw, asn.Certificate).tbsCertificate.subject : subject,
+    validity: new asn.Validity({ notBefore: new Date(now - DAY), notAfter: new Date(until) }),
+    subject,
+    subjectPublicKeyInfo: AsnConvert.parse(publicKey, asn.SubjectPublicKeyInfo),
+    extensions: new asn.Extensions(extensionsOf(purpose, schema, asn)),
+  });
+  const body = Buffer.from(AsnConvert.serialize(tbsCertificate));
+  const signature = await promisify(sign)('sha256', body, by?.key ?? createPrivateKey(pair.privateKey));
+  const signed = new asn.Certificate({ tbsCertificate, signatureAlgorithm: algorithm, signatureValue: arrayOf(signature) });
+  const der = Buffer.from(AsnConvert.serialize(signed));
   return { ...pair, certificate: new X509Certificate(der).toString(), certificateDer: der.toString('base64') };
 }
 
-function extension(id: string, value: Buffer): Buffer {
-  return sequence(oid(id), item(0x01, Buffer.from([0xff])), item(0x04, value));
+function extensionsOf(purpose: 'device' | 'ca', { AsnConvert, OctetString }: typeof Schema, asn: typeof Asn): Asn.Extension[] {
+  const { KeyUsageFlags: Usage } = asn;
+  const critical = (extnID: string, value: unknown): Asn.Extension =>
+    new asn.Extension({ extnID, critical: true, extnValue: new OctetString(AsnConvert.serialize(value)) });
+  if (purpose === 'ca') {
+    return [
+      critical(asn.id_ce_basicConstraints, new asn.BasicConstraints({ cA: true, pathLenConstraint: 0 })),
+      critical(asn.id_ce_keyUsage, new asn.KeyUsage(Usage.keyCertSign | Usage.cRLSign)),
+    ];
+  }
+  return [
+    critical(asn.id_ce_basicConstraints, new asn.BasicConstraints({ cA: false })),
+    critical(asn.id_ce_keyUsage, new asn.KeyUsage(Usage.digitalSignature)),
+    critical(asn.id_ce_extKeyUsage, new asn.ExtendedKeyUsage([asn.id_kp_clientAuth])),
+  ];
 }
 
-/** UTCTime before 2050, GeneralizedTime from then on (RFC 5280 4.1.2.5). */
-function time(at: number): Buffer {
-  const digits = new Date(at).toISOString().replace(/\D/g, '').slice(0, 14);
-  return Number(digits.slice(0, 4)) < 2050 ? item(0x17, Buffer.from(`${digits.slice(2)}Z`)) : item(0x18, Buffer.from(`${digits}Z`));
+function readIssuer({ certificate: pem, privateKey }: Issuer): { certificate: X509Certificate; key: KeyObject } {
+  let certificate: X509Certificate;
+  let key: KeyObject;
+  try {
+    certificate = new X509Certificate(pem);
+    key = createPrivateKey(privateKey);
+  } catch {
+    throw new IssuerError('The certificate or the key of the CA cannot be read.');
+  }
+  if (!certificate.ca || key.asymmetricKeyType !== 'ec') throw new IssuerError('This is no CA with a key on an elliptic curve.');
+  if (!certificate.checkPrivateKey(key)) throw new IssuerError('The key is not that of the certificate of the CA.');
+  return { certificate, key };
 }
 
-function oid(hex: string): Buffer {
-  return item(0x06, Buffer.from(hex, 'hex'));
+/** Positive, and not the same twice. */
+function serialNumber(): Buffer {
+  const serial = randomBytes(16);
+  serial[0] = (serial[0]! & 0x7f) | 0x40;
+  return serial;
 }
 
-function sequence(...parts: Buffer[]): Buffer {
-  return item(0x30, Buffer.concat(parts));
-}
-
-function item(tag: number, body: Buffer): Buffer {
-  const { length } = body;
-  const head = length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from(head), body]);
+function arrayOf(bytes: Buffer): ArrayBuffer {
+  return new Uint8Array(bytes).buffer;
 }

@@ -6,6 +6,9 @@ const MAX_DER = 16 * 1024;
 
 /** The curves that a raw public key may be on (RFC 8422), by what node calls them. */
 const CURVES: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384' };
+/** Bytes of a SubjectPublicKeyInfo on these, with the name of the curve and a point that is not compressed (RFC 5480 2). */
+const SPKI_LENGTHS: Readonly<Record<string, number>> = { prime256v1: 91, secp384r1: 120 };
+const MIN_RSA_BITS = 2048;
 
 /** What a text or bytes turned out to be. */
 type Found = { readonly der: Buffer; readonly label: string } | Wrong;
@@ -48,7 +51,10 @@ export function readDeviceCertificate(given: unknown): Buffer | Wrong {
     };
   }
   const certificate = certificateOf(der);
-  if (certificate) return certificate.raw;
+  if (certificate) {
+    const problem = certificateProblem(certificate);
+    return problem === '' ? certificate.raw : { wrong: problem };
+  }
   if (publicKeyOf(der)) return { wrong: 'its certificate is only a public key; devices with raw public keys have mode "rpk"' };
   return { wrong: 'its certificate cannot be read: it is no X.509 certificate in DER or PEM' };
 }
@@ -60,6 +66,19 @@ export function keyProblem({ asymmetricKeyType: type, asymmetricKeyDetails: deta
   return curve in CURVES ? '' : `its public key is on ${curve}; it must be on P-256 or P-384`;
 }
 
+/** Whether a device can sign handshakes with the key of its certificate: why not, as the end of a sentence, or ''. */
+function certificateProblem(certificate: X509Certificate): string {
+  try {
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = certificate.publicKey;
+    if (type === 'ec') return '';
+    if (type !== 'rsa') return `its certificate has a key of the type ${type ?? 'unknown'}; it must be one of ECDSA or RSA`;
+    const bits = details?.modulusLength ?? 0;
+    return bits >= MIN_RSA_BITS ? '' : `its certificate has a key of RSA with ${bits} bits; ${MIN_RSA_BITS} are the least`;
+  } catch {
+    return 'its certificate has a key of a kind that is not known';
+  }
+}
+
 /** A key out of a SubjectPublicKeyInfo in DER; undefined when it is none. */
 export function publicKeyOf(der: Uint8Array): KeyObject | undefined {
   try {
@@ -69,9 +88,12 @@ export function publicKeyOf(der: Uint8Array): KeyObject | undefined {
   }
 }
 
-/** The one way to write a public key, whatever came after it or how it was written. */
+/** The one way to write a public key, whatever came after it or how it was written: also of a compressed point, or a curve in full. */
 export function spkiOf(key: KeyObject): Buffer {
-  return key.export({ format: 'der', type: 'spki' });
+  const der = key.export({ format: 'der', type: 'spki' });
+  const length = SPKI_LENGTHS[key.asymmetricKeyDetails?.namedCurve ?? ''];
+  if (length === undefined || der.length === length) return der;
+  return createPublicKey({ key: key.export({ format: 'jwk' }), format: 'jwk' }).export({ format: 'der', type: 'spki' });
 }
 
 /** SHA-256 in hex: the name of a raw public key, and the fingerprint of a certificate. */
@@ -91,7 +113,7 @@ function derOf(given: unknown, what: string): Found {
   const text = given.trim();
   if (text.length > 4 * MAX_DER) return { wrong: `${what} is too long` };
   if (text.includes('-----BEGIN')) return pem(text, what);
-  const packed = text.replace(/^base64:/, '').replace(/\s/g, '');
+  const packed = text.replace(/^(base64:|hex:|0x)/i, '').replace(/\s/g, '');
   const digits = packed.replaceAll(':', '');
   // DER begins with the byte 30: "30" in digits, but "M" in base64.
   if (/^(30|04)[0-9a-f]*$/i.test(digits) && digits.length % 2 === 0) return sized(Buffer.from(digits, 'hex'), '', what);
@@ -108,7 +130,8 @@ function pem(text: string, what: string): Found {
   const [first, second] = blocks;
   if (!first) return { wrong: `${what} begins like PEM, but does not end like it` };
   if (second) return { wrong: `${what} has ${blocks.length} parts in PEM; it must be one` };
-  return sized(Buffer.from(first.body, 'base64'), first.label, what);
+  // Out of JSON the ends of lines may still be written as there.
+  return sized(Buffer.from(first.body.replace(/\\[rn]/g, ''), 'base64'), first.label, what);
 }
 
 function sized(der: Buffer, label: string, what: string): Found {

@@ -2,8 +2,9 @@ import { createHash, type X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { OwnKey } from '../dtls/types';
+import { endingText } from './ending';
 import { fingerprintOf } from './public-keys';
-import { readAnchors, readServerKeys, ServerKeyError, subjectOf, type PemText } from './server-keys';
+import { capital, readAnchors, readServerKeys, ServerKeyError, subjectOf, type PemText, type ServerKeys } from './server-keys';
 
 /** Each text is PEM, or the name of a file with PEM in it, which is read again when it changes. */
 export interface ServerKeySettings {
@@ -28,9 +29,7 @@ export interface ServerIdentityOptions extends ServerKeySettings {
   readonly rescan?: number;
 }
 
-interface Content {
-  readonly own: readonly OwnKey[];
-  readonly certificates: readonly X509Certificate[];
+interface Content extends ServerKeys {
   readonly anchors: readonly X509Certificate[];
 }
 
@@ -44,7 +43,6 @@ interface Source {
 
 const WORDS = { key: 'the server key', certificate: 'the server certificate', anchor: 'the trusted certificate' } as const;
 const DAY = 86_400_000;
-const WARN_DAYS = 30;
 const MAX_FILE = 4 * 1024 * 1024;
 
 /**
@@ -68,7 +66,7 @@ export class ServerIdentity {
   constructor(options: ServerIdentityOptions) {
     this.#options = options;
     this.#sources = sourcesOf(options).map((source) => ({ ...source, text: source.file === undefined ? source.text : readNow(source) }));
-    this.#content = contentOf(this.#sources, options.serverKeyPassphrase);
+    this.#content = contentOf(this.#sources, options.serverKeyPassphrase, this.#now());
   }
 
   /** Key pairs of ours. */
@@ -122,7 +120,7 @@ export class ServerIdentity {
   async #look(): Promise<void> {
     try {
       const seen = await stamps(this.#sources);
-      if (seen !== this.#seen || this.#doubt !== '') {
+      if (seen !== this.#seen || this.#doubt !== '' || this.#now() >= this.#content.until) {
         const sources = await Promise.all(this.#sources.map(async (source) => ({ ...source, text: await readSoon(source) })));
         if (this.#isClosed()) return;
         this.#take(sources);
@@ -138,14 +136,19 @@ export class ServerIdentity {
   }
 
   #take(sources: readonly Source[]): void {
-    if (sources.every(({ text }, index) => text === this.#sources[index]?.text)) return;
-    const content = contentOf(sources, this.#options.serverKeyPassphrase);
+    const now = this.#now();
+    if (now < this.#content.until && sources.every(({ text }, index) => text === this.#sources[index]?.text)) return;
+    const content = contentOf(sources, this.#options.serverKeyPassphrase, now);
     const still = new Set(fingerprints(content.anchors));
     const distrusted = fingerprints(this.#content.anchors).some((each) => !still.has(each));
     this.#sources = sources;
     this.#content = content;
     this.#warnedAt = Number.NEGATIVE_INFINITY;
     this.#options.onChange(distrusted);
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
   }
 
   #tell(problem: string): void {
@@ -158,7 +161,7 @@ export class ServerIdentity {
 
   /** Of certificates that end soon, or have ended. */
   #warn(): void {
-    const now = (this.#options.now ?? Date.now)();
+    const now = this.#now();
     if (now - this.#warnedAt < DAY) return;
     this.#warnedAt = now;
     for (const certificate of this.#content.certificates) this.#warnOf(certificate, 'The server certificate of', now);
@@ -172,8 +175,10 @@ export class ServerIdentity {
     const { onNotice } = this.#options;
     if (Date.parse(certificate.validFrom) > now) onNotice(`${name} is valid from ${certificate.validFrom} on only.`);
     else if (until < now) onNotice(`${name} ended on ${date}: devices refuse it, or are refused. Replace it.`);
-    else if (until - now < WARN_DAYS * DAY)
-      onNotice(`${name} ends on ${date}, in ${Math.floor((until - now) / DAY)} days. Replace it in time.`);
+    else {
+      const ending = endingText(name, until, now);
+      if (ending !== '') onNotice(ending);
+    }
   }
 }
 
@@ -197,45 +202,63 @@ function settingsKey({ serverKey, serverKeyPassphrase = '', serverCertificate, t
   return JSON.stringify([texts(serverKey), serverKeyPassphrase, texts(serverCertificate), texts(trustAnchors)]);
 }
 
-function contentOf(all: readonly Source[], passphrase: string | undefined): Content {
+function contentOf(all: readonly Source[], passphrase: string | undefined, now: number): Content {
   const of = (what: Source['what']): PemText[] => all.filter((source) => source.what === what);
-  return { ...readServerKeys(of('key'), of('certificate'), passphrase), anchors: readAnchors(of('anchor')) };
+  return { ...readServerKeys(of('key'), of('certificate'), passphrase, now), anchors: readAnchors(of('anchor')) };
 }
 
-function readNow({ file = '', place }: Source): string {
+function readNow(source: Source): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(source.file ?? '', 'utf8');
   } catch (error) {
-    throw unreadable(place, error);
+    throw unreadable(source, error);
   }
 }
 
-async function readSoon({ file, text, place }: Source): Promise<string> {
+async function readSoon(source: Source): Promise<string> {
+  const { file, text } = source;
   if (file === undefined) return text;
   try {
     if ((await stat(file)).size > MAX_FILE) throw new Error('it is too large');
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw unreadable(place, error);
+    throw unreadable(source, error);
   }
 }
 
 async function stamps(all: readonly Source[]): Promise<string> {
-  const each = all.map(async ({ file, place }) => {
+  const each = all.map(async (source) => {
+    const { file } = source;
     if (file === undefined) return '';
     try {
       const { size, mtimeMs, ino } = await stat(file);
       return `${size} ${mtimeMs} ${ino}`;
     } catch (error) {
-      throw unreadable(place, error);
+      throw unreadable(source, error);
     }
   });
   return (await Promise.all(each)).join('|');
 }
 
-/** The system's words name the file. */
-function unreadable(place: string, error: unknown): ServerKeyError {
-  return new ServerKeyError(`${place.charAt(0).toUpperCase()}${place.slice(1)} cannot be read: ${(error as Error).message}.`);
+/** The system's words name the file. What looks like a key in another form than PEM is not repeated: it is no name. */
+function unreadable({ what, place, file = '' }: Source, error: unknown): ServerKeyError {
+  if (mayBeKey(file)) {
+    return new ServerKeyError(
+      `${capital(WORDS[what])} is neither text in PEM, from "-----BEGIN" to "-----END", nor the name of a file that is there.`,
+    );
+  }
+  return new ServerKeyError(`${capital(place)} cannot be read: ${(error as Error).message}.`);
+}
+
+/** Whether a text that names no file could be a key, or part of one, in base64, digits, JSON, binary or the words of a tool. */
+function mayBeKey(text: string): boolean {
+  return (
+    text.length > 255 ||
+    /[\p{Cc}\ufffd{}]/u.test(text) ||
+    /[A-Za-z0-9+=]{32}/.test(text) ||
+    /(?:[0-9a-f]{2}[: ]){8}/i.test(text) ||
+    /^[^/.][A-Za-z0-9+/=_-]{39}/.test(text)
+  );
 }
 
 function fingerprints(certificates: readonly X509Certificate[]): string[] {

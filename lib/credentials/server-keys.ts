@@ -18,18 +18,22 @@ export interface ServerKeys {
   readonly own: readonly OwnKey[];
   /** All certificates in use, to watch their dates. */
   readonly certificates: readonly X509Certificate[];
+  /** When one of those given begins to be valid, ms since 1970, and the choice may be another; `Infinity` = never. */
+  readonly until: number;
 }
 
 const MAX_PARTS = 500;
 const MIN_RSA_BITS = 2048;
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
+/** Encrypted keys in the form of old have lines of words with dashes in them before the base64. */
+const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----((?:(?!-----)[^])*)-----END \1-----/g;
 
 /**
  * The server's own key pairs: every private key of `keys`, each with the chain of `certificates` that fits it, put in order. Keys are
- * EC (P-256, P-384) or RSA from 2048 bits on. Throws `ServerKeyError`: for what cannot be read, a key that fits no certificate
- * where there are some, and a certificate that fits no key.
+ * EC (P-256, P-384) or RSA from 2048 bits on. Of several certificates for one key, or of one issuer, the one that ends last is taken, of those
+ * that are valid yet at `now` (ms since 1970) if there are any.
+ * Throws `ServerKeyError`: for what cannot be read, a key that fits no certificate where there are some, and a certificate that fits no key.
  */
-export function readServerKeys(keys: readonly PemText[], certificates: readonly PemText[], passphrase = ''): ServerKeys {
+export function readServerKeys(keys: readonly PemText[], certificates: readonly PemText[], passphrase = '', now = Date.now()): ServerKeys {
   const pairs = keys.flatMap((text) => privateKeys(text, passphrase));
   // A bundle in one file: certificates beside the key.
   const bundled = keys.flatMap(({ place, text }) =>
@@ -37,7 +41,9 @@ export function readServerKeys(keys: readonly PemText[], certificates: readonly 
       .filter(({ label }) => isCertificate(label))
       .map(({ pem }) => ({ place, text: pem })),
   );
-  const all = [...certificates, ...bundled].flatMap((text) => readCertificates(text));
+  const all = once([...certificates, ...bundled].flatMap((text) => readCertificates(text)));
+  const waits = ({ validFrom }: X509Certificate): number => (Date.parse(validFrom) > now ? 1 : 0);
+  all.sort((a, b) => waits(a) - waits(b) || Date.parse(b.validTo) - Date.parse(a.validTo));
   if (pairs.length === 0 && all.length > 0) {
     throw new ServerKeyError('There are server certificates, but the private key they belong to is missing.');
   }
@@ -56,10 +62,17 @@ export function readServerKeys(keys: readonly PemText[], certificates: readonly 
     const shown = chain.filter((certificate) => certificate === leaf || !isSelfSigned(certificate));
     return { privateKey: key, publicKey, chain: shown.map(({ raw }) => raw) };
   });
-  const stray = all.find((certificate) => !used.has(certificate));
-  if (stray)
-    throw new ServerKeyError(`The server certificate of ${subjectOf(stray)} belongs to none of the server keys and to no chain of them.`);
-  return { own, certificates: all };
+  const isOther = (certificate: X509Certificate): boolean =>
+    own.some(({ publicKey }) => publicKey.equals(spkiOf(certificate.publicKey))) ||
+    all.some((below) => below !== certificate && below.checkIssued(certificate));
+  const stray = all.find((certificate) => !used.has(certificate) && !isOther(certificate));
+  if (stray) {
+    throw new ServerKeyError(
+      `The server certificate of ${subjectOf(stray)} belongs to none of the server keys and to no chain of them. If it is above one of them, the certificate between is missing.`,
+    );
+  }
+  const later = all.map(({ validFrom }) => Date.parse(validFrom)).filter((from) => from > now);
+  return { own, certificates: all.filter((certificate) => used.has(certificate)), until: Math.min(...later) };
 }
 
 /** Certificates of CAs. Throws `ServerKeyError` for what cannot be read, and for a certificate that may not sign others. */
@@ -71,12 +84,16 @@ export function readAnchors(texts: readonly PemText[]): X509Certificate[] {
       `The trusted certificate of ${subjectOf(other)} is not that of a CA (it may not sign others). A certificate that stands for one device alone belongs to the entry of the device.`,
     );
   }
+  return once(anchors);
+}
+
+function once(certificates: readonly X509Certificate[]): X509Certificate[] {
   const seen = new Set<string>();
-  return anchors.filter(({ raw }) => seen.size < seen.add(fingerprintOf(raw)).size);
+  return certificates.filter(({ raw }) => seen.size < seen.add(fingerprintOf(raw)).size);
 }
 
 /** Who a certificate is for, in one line. */
-export function subjectOf({ subject, serialNumber }: X509Certificate): string {
+export function subjectOf({ subject, serialNumber }: Pick<X509Certificate, 'subject' | 'serialNumber'>): string {
   // A certificate need not have a subject, whatever the types say.
   const text = ((subject as string | undefined) ?? '').replaceAll('\n', ', ').slice(0, 120);
   return text === '' ? `serial number ${serialNumber}` : `"${text}"`;
@@ -88,14 +105,22 @@ interface Block {
 }
 
 function blocks(text: string): Block[] {
-  return Array.from(text.matchAll(BLOCK), ([pem, label = '']) => ({ label, pem: inLines(pem) }));
+  return Array.from(text.matchAll(BLOCK), ([pem, label = '', body = '']) => ({ label, pem: inLines(pem, label, body) }));
 }
 
-/** A field of a form may have made one line of it. */
-function inLines(pem: string): string {
-  if (pem.includes('\n')) return pem;
-  const [, begin = '', body = '', end = ''] = /^(-----BEGIN [^-]+-----)([^-]*)(-----END [^-]+-----)$/.exec(pem) ?? [];
-  return `${begin}\n${body.replace(/\s/g, '').replace(/.{64}/g, '$&\n')}\n${end}\n`;
+/** A field of a form may have made one line of it, a file of settings may have indented it or written the ends of lines as `\n`. */
+function inLines(pem: string, label: string, body: string): string {
+  if (body.includes(':')) return pem;
+  const packed = body.replace(/\\[rn]|\s/g, '').replace(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN ${label}-----\n${packed}\n-----END ${label}-----\n`;
+}
+
+/** A file that is being written is empty at first, and then cut off somewhere: that must not pass for one with less in it. */
+function checkWhole({ place, text }: PemText): void {
+  if (text.trim() === '') throw new ServerKeyError(`${capital(place)} is empty.`);
+  if (text.split('-----BEGIN ').length - 1 > blocks(text).length) {
+    throw new ServerKeyError(`${capital(place)} is cut off or damaged: a part of it that begins with "-----BEGIN" does not end like it.`);
+  }
 }
 
 function isCertificate(label: string): boolean {
@@ -103,7 +128,7 @@ function isCertificate(label: string): boolean {
 }
 
 function readCertificates({ place, text }: PemText): X509Certificate[] {
-  if (text.trim() === '') return [];
+  checkWhole({ place, text });
   const found = blocks(text);
   const mine = found.filter(({ label }) => isCertificate(label));
   if (mine.length === 0) {
@@ -122,7 +147,7 @@ function readCertificates({ place, text }: PemText): X509Certificate[] {
 }
 
 function privateKeys({ place, text }: PemText, passphrase: string): { readonly key: KeyObject; readonly place: string }[] {
-  if (text.trim() === '') return [];
+  checkWhole({ place, text });
   const mine = blocks(text).filter(({ label }) => label.endsWith('PRIVATE KEY'));
   if (mine.length === 0) {
     if (/BEGIN (X509 |TRUSTED )?CERTIFICATE/.test(text))
@@ -176,6 +201,7 @@ function isSelfSigned(certificate: X509Certificate): boolean {
   return certificate.checkIssued(certificate);
 }
 
-function capital(text: string): string {
+/** As the beginning of a sentence. */
+export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -3,7 +3,7 @@ import type { Identity } from '../transport/types';
 /** How a device proves who it is: not at all, by a pre-shared key, by a raw public key (RFC 7250), by a certificate. */
 export type SecurityMode = Identity['mode'];
 
-/** One device the server knows in advance. Later work adds formats, block size, profile. */
+/** One device the server knows in advance. Later work adds formats and block size. */
 export interface DeviceEntry {
   readonly endpoint: string;
   readonly mode: SecurityMode;
@@ -33,6 +33,8 @@ export interface DeviceEntry {
    */
   readonly edrxCycle?: number;
   readonly disabled?: boolean;
+  /** The name of the profile it has, whatever its endpoint name; unknown ones do not count. */
+  readonly profile?: string;
 }
 
 /** An entry as it may be shown. */

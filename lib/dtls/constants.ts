@@ -64,14 +64,19 @@ export function alertText(description: number): string {
 export const ExtensionType = {
   /** RFC 6066. */
   SERVER_NAME: 0,
+  MAX_FRAGMENT_LENGTH: 1,
   SUPPORTED_GROUPS: 10,
   EC_POINT_FORMATS: 11,
   SIGNATURE_ALGORITHMS: 13,
   /** RFC 7250. */
   CLIENT_CERTIFICATE_TYPE: 19,
   SERVER_CERTIFICATE_TYPE: 20,
+  /** RFC 7366. */
+  ENCRYPT_THEN_MAC: 22,
   /** RFC 7627. */
   EXTENDED_MASTER_SECRET: 23,
+  /** RFC 8449. */
+  RECORD_SIZE_LIMIT: 28,
   /** RFC 9146. Drafts used 53 and 254; those are not answered. */
   CONNECTION_ID: 54,
   /** RFC 5746. */
@@ -101,6 +106,8 @@ export const SignatureScheme = {
 export const CertificateTypeNumber = { x509: 0, rpk: 2 } as const;
 
 export type Aead = 'ccm' | 'ccm8' | 'gcm';
+/** AES-128 all of them; CBC with HMAC-SHA256. */
+export type Cipher = Aead | 'cbc';
 
 export type KeyExchange = 'psk' | 'ecdhe_psk' | 'ecdhe_ecdsa' | 'ecdhe_rsa';
 
@@ -109,21 +116,24 @@ export interface CipherSuite {
   readonly id: number;
   readonly name: string;
   readonly keyExchange: KeyExchange;
-  readonly aead: Aead;
+  readonly cipher: Cipher;
 }
 
-/** RFC 6655, RFC 5487, RFC 8442, RFC 7251 and RFC 5289. All of them use P_SHA256. */
+/** RFC 6655, RFC 5487, RFC 5489, RFC 8442, RFC 7251 and RFC 5289. All of them use P_SHA256. A client offers them in this order. */
 export const CIPHER_SUITES: readonly CipherSuite[] = [
-  { id: 0xc0ae, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8', keyExchange: 'ecdhe_ecdsa', aead: 'ccm8' },
-  { id: 0xc0ac, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM', keyExchange: 'ecdhe_ecdsa', aead: 'ccm' },
-  { id: 0xc02b, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_ecdsa', aead: 'gcm' },
-  { id: 0xc02f, name: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_rsa', aead: 'gcm' },
-  { id: 0xc0a8, name: 'TLS_PSK_WITH_AES_128_CCM_8', keyExchange: 'psk', aead: 'ccm8' },
-  { id: 0xc0a4, name: 'TLS_PSK_WITH_AES_128_CCM', keyExchange: 'psk', aead: 'ccm' },
-  { id: 0x00a8, name: 'TLS_PSK_WITH_AES_128_GCM_SHA256', keyExchange: 'psk', aead: 'gcm' },
-  { id: 0xd003, name: 'TLS_ECDHE_PSK_WITH_AES_128_CCM_8_SHA256', keyExchange: 'ecdhe_psk', aead: 'ccm8' },
-  { id: 0xd005, name: 'TLS_ECDHE_PSK_WITH_AES_128_CCM_SHA256', keyExchange: 'ecdhe_psk', aead: 'ccm' },
-  { id: 0xd001, name: 'TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_psk', aead: 'gcm' },
+  { id: 0xc0ae, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8', keyExchange: 'ecdhe_ecdsa', cipher: 'ccm8' },
+  { id: 0xc0ac, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM', keyExchange: 'ecdhe_ecdsa', cipher: 'ccm' },
+  { id: 0xc02b, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_ecdsa', cipher: 'gcm' },
+  { id: 0xc02f, name: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_rsa', cipher: 'gcm' },
+  { id: 0xc0a8, name: 'TLS_PSK_WITH_AES_128_CCM_8', keyExchange: 'psk', cipher: 'ccm8' },
+  { id: 0xc0a4, name: 'TLS_PSK_WITH_AES_128_CCM', keyExchange: 'psk', cipher: 'ccm' },
+  { id: 0x00a8, name: 'TLS_PSK_WITH_AES_128_GCM_SHA256', keyExchange: 'psk', cipher: 'gcm' },
+  { id: 0xd003, name: 'TLS_ECDHE_PSK_WITH_AES_128_CCM_8_SHA256', keyExchange: 'ecdhe_psk', cipher: 'ccm8' },
+  { id: 0xd005, name: 'TLS_ECDHE_PSK_WITH_AES_128_CCM_SHA256', keyExchange: 'ecdhe_psk', cipher: 'ccm' },
+  { id: 0xd001, name: 'TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256', keyExchange: 'ecdhe_psk', cipher: 'gcm' },
+  { id: 0xc023, name: 'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256', keyExchange: 'ecdhe_ecdsa', cipher: 'cbc' },
+  { id: 0x00ae, name: 'TLS_PSK_WITH_AES_128_CBC_SHA256', keyExchange: 'psk', cipher: 'cbc' },
+  { id: 0xc037, name: 'TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256', keyExchange: 'ecdhe_psk', cipher: 'cbc' },
 ];
 
 /** Whether its peers prove themselves by a pre-shared key; else by certificates or raw public keys. */

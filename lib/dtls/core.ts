@@ -2,7 +2,6 @@ import { Deadlines } from '../transport/deadlines';
 import type { Random } from '../transport/random';
 import { Buckets, network } from '../transport/rates';
 import type { Core, Identity, Peer, Transport } from '../transport/types';
-import { EMPTY } from './bytes';
 import { CIPHER_SUITES, ContentType, ExtensionType, HandshakeType, type CipherSuite } from './constants';
 import { Cookies } from './cookie';
 import { newCounters } from './counters';
@@ -16,7 +15,7 @@ import { chooseFor, screenHello } from './hello';
 import { completeLimits, type DtlsLimits } from './limits';
 import { LiveSessions } from './live-sessions';
 import { readRecord, type RawRecord } from './record/codec';
-import { Resumption, type Resumable } from './resumption';
+import { Resumption, resumptionTerms, type Resumable } from './resumption';
 import { Session } from './session';
 import type { CertificateStore, DtlsCounters, DtlsJobResult, DtlsSink, SessionState } from './types';
 
@@ -31,12 +30,12 @@ export interface DtlsCoreOptions {
   /** Names of cipher suites that may be used; default all of ours. */
   readonly suites?: readonly string[];
   /** Our keys, and which certificates may be shown to us; default none, and only pre-shared keys are spoken of. */
-  readonly certificates?: Pick<CertificateStore, 'own' | 'accepts'>;
+  readonly certificates?: Pick<CertificateStore, 'own' | 'isFor' | 'accepts'>;
   /**
-   * Whether what a principal has proven still counts. Sessions can be resumed only where this is said; `closePrincipal` makes those of a
-   * principal end, whatever is said here.
+   * A fingerprint of what proves an identity at present; undefined when nothing does. A session is resumed only while it is the same as
+   * when the session was made, and none where this is missing; `closePrincipal` makes those of a principal end, whatever is said here.
    */
-  readonly stillGood?: (identity: Identity) => boolean;
+  readonly proof?: (identity: Identity) => string | undefined;
   /** First bytes of all our connection IDs, such as the number of a node; shorter than the IDs. */
   readonly cidPrefix?: Buffer;
   /** Sessions are kept: record numbers are reserved through `persist` and `persisted`. */
@@ -53,7 +52,7 @@ export class DtlsCore implements Core {
   readonly suites: readonly CipherSuite[];
   readonly #sink: DtlsSink;
   readonly #offer: Offer;
-  readonly #stillGood: ((identity: Identity) => boolean) | undefined;
+  readonly #proof: ((identity: Identity) => string | undefined) | undefined;
   readonly #resumption: Resumption;
   readonly #random: Random;
   readonly #prefix: Buffer;
@@ -79,7 +78,7 @@ export class DtlsCore implements Core {
       throw new RangeError('a prefix must leave 4 bytes of the connection ID');
     }
     this.#sink = sink;
-    this.#stillGood = options.stillGood;
+    this.#proof = options.proof;
     this.#resumption = new Resumption(this.limits.maxResumable);
     this.#offer = { suites: this.suites, certificates: options.certificates };
     this.#random = random;
@@ -156,15 +155,20 @@ export class DtlsCore implements Core {
     if (session) this.#live.close(session, 'closed', 'closed by us');
   }
 
-  /** Ends all that this principal has, sessions and handshakes: its credentials are no longer good. */
+  /** Ends all that this principal has, its session and handshakes under any of its names: its credentials are no longer good. */
   closePrincipal(identity: Identity, now: number): void {
     this.#now = now;
     this.#resumption.forget(identity);
     const session = this.#live.table.byPrincipal(identity);
     if (session) this.#live.close(session, 'closed', 'its credentials were removed');
+    this.dropHandshakes((claimed) => isOrMayBe(claimed, identity), now);
+  }
+
+  /** Ends handshakes under way, of whom `which` says so by what was shown in them. */
+  dropHandshakes(which: (claimed: Identity) => boolean, now: number): void {
+    this.#now = now;
     for (const handshake of [...this.#handshakes.values()]) {
-      const { claimed } = handshake;
-      if (claimed?.mode === identity.mode && claimed.name === identity.name) {
+      if (handshake.claimed && which(handshake.claimed)) {
         handshake.drop({ reason: 'cancelled', detail: 'its credentials were removed' }, now);
       }
     }
@@ -277,8 +281,8 @@ export class DtlsCore implements Core {
     if (sessionId.length === 0) return undefined;
     const found = this.#resumption.find(sessionId.toString('latin1'), now);
     if (!found || !extensions.has(ExtensionType.EXTENDED_MASTER_SECRET) || !cipherSuites.includes(found.suite.id)) return undefined;
-    if (!found.serverName.equals(extensions.get(ExtensionType.SERVER_NAME) ?? EMPTY)) return undefined;
-    return this.#stillGood?.(found.identity) ? found : undefined;
+    if (!found.terms.equals(resumptionTerms(extensions))) return undefined;
+    return this.#proof?.(found.identity) === found.proof ? found : undefined;
   }
 
   #begin(handshake: Handshake, now: number): void {
@@ -317,7 +321,7 @@ export class DtlsCore implements Core {
       limits,
       counters,
       suites,
-      resumes: this.#stillGood !== undefined && limits.maxResumable > 0,
+      resumes: this.#proof !== undefined && limits.maxResumable > 0,
       budget: { limit: limits.maxReassembly, used: 0, refuse: () => counters.reassemblyRefused++ },
       randomBytes,
       send: (data, route) => this.#sink.send(data, route),
@@ -346,8 +350,9 @@ export class DtlsCore implements Core {
 
   #noteResumable({ resumable, suite, identity, role }: Established, now: number): void {
     if (role !== 'server') return;
-    if (!resumable) return;
-    const { id, master, serverName, validFor } = resumable;
+    const proof = this.#proof?.(identity);
+    if (!resumable || proof === undefined) return;
+    const { id, master, terms, validFor } = resumable;
     const until = now + Math.min(this.limits.resumeFor, validFor);
     // Copies: what they are slices of is larger.
     this.#resumption.add({
@@ -355,7 +360,8 @@ export class DtlsCore implements Core {
       master: Buffer.from(master),
       suite,
       identity,
-      serverName: Buffer.from(serverName),
+      proof,
+      terms: Buffer.from(terms),
       until,
     });
   }
@@ -377,4 +383,9 @@ export class DtlsCore implements Core {
     this.#sink.report({ kind: 'failed', attempt, address, port, reason, detail, identity: claimed?.name, suppressed: this.#suppressed });
     this.#suppressed = 0;
   }
+}
+
+/** Whether what a peer has shown stands for this principal, under any of the names that it holds. */
+function isOrMayBe({ mode, name, aliases = [] }: Identity, principal: Identity): boolean {
+  return mode === principal.mode && (name === principal.name || aliases.includes(principal.name));
 }

@@ -48,7 +48,16 @@ export class LiveSessions {
     const there = session.cidKey === '' ? this.table.byRoute(route.key) : undefined;
     if (there) this.#end(there, 'replaced', 'another device has its address');
     this.table.add(session, now);
-    sink.report({ kind: 'established', peer: session, attempt, suite: suite.name, role, cid: session.cidKey !== '', extendedMasterSecret });
+    sink.report({
+      kind: 'established',
+      peer: session,
+      attempt,
+      suite: suite.name,
+      role,
+      cid: session.cidKey !== '',
+      extendedMasterSecret,
+      ...(made.validFor !== undefined && { validFor: made.validFor }),
+    });
     if (before) sink.report({ kind: 'rebind', from: before, to: session });
     this.#keep(session);
     return true;
@@ -138,7 +147,7 @@ export class LiveSessions {
     }
     if (!lastFlight || lastFlight.sent++ >= limits.maxFlights) return;
     counters.retransmissions++;
-    const writer = { plainSeq: lastFlight.plainSeq, link };
+    const writer = { plainSeq: lastFlight.plainSeq, recordSize: link.options.recordSize, link };
     for (const datagram of writeFlight(lastFlight.steps, writer, limits.mtu)) this.#send(session, datagram);
     lastFlight.plainSeq = writer.plainSeq;
   }
@@ -146,6 +155,10 @@ export class LiveSessions {
   write(session: Session, type: number, data: Uint8Array): void {
     const { counters } = this.#options;
     const { link } = session;
+    if (data.length > link.maxData) {
+      counters.sendsRefused++;
+      return;
+    }
     if (!link.canSend || session.allowance < data.length + link.overhead) {
       counters.sendsRefused++;
       // The reservation is still on its way, or has failed: only asking again ends the silence.

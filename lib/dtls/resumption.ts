@@ -1,5 +1,7 @@
 import type { Identity } from '../transport/types';
-import type { CipherSuite } from './constants';
+import { EMPTY, vector } from './bytes';
+import { ExtensionType, type CipherSuite } from './constants';
+import type { Extensions } from './handshake/extensions';
 import { principalKey } from './session';
 
 /** What a later handshake may go on from (RFC 5246 7.3). */
@@ -9,10 +11,18 @@ export interface Resumable {
   readonly master: Buffer;
   readonly suite: CipherSuite;
   readonly identity: Identity;
-  /** Its `server_name` extension, empty when there was none. */
-  readonly serverName: Buffer;
+  /** What proved it when the session was made. */
+  readonly proof: string;
+  /** What must be said again, see `resumptionTerms`. */
+  readonly terms: Buffer;
   /** Monotonic ms. */
   readonly until: number;
+}
+
+/** Extensions that hold for as long as a session can be resumed: server_name and max_fragment_length (RFC 6066 3, 4). */
+export function resumptionTerms(extensions: Extensions): Buffer {
+  const said = (type: number): Buffer => vector(extensions.get(type) ?? EMPTY, 2);
+  return Buffer.concat([said(ExtensionType.SERVER_NAME), said(ExtensionType.MAX_FRAGMENT_LENGTH)]);
 }
 
 /** Sessions that may be resumed, the latest of each principal; the oldest give way. */

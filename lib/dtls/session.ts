@@ -1,5 +1,5 @@
 import type { Identity, Peer, Transport } from '../transport/types';
-import { suiteById } from './constants';
+import { MAX_PLAINTEXT, suiteById } from './constants';
 import type { LastFlight } from './handshake/types';
 import { SecureLink } from './record/link';
 import type { SessionState } from './types';
@@ -65,23 +65,33 @@ export class Session implements Peer {
     return this.link.options.ownCid.toString('latin1');
   }
 
+  /** The largest message that fits into a record the device takes; undefined when it has set no limit. */
+  get maxMessage(): number | undefined {
+    const { maxData, options } = this.link;
+    return options.recordSize < MAX_PLAINTEXT ? maxData : undefined;
+  }
+
   get principal(): string {
     return principalKey(this.identity);
   }
 
   /** All there is to it; `sendSeq` is the number with which sending may go on. */
   state(sendSeq: number): SessionState {
-    const { suite, write, read, peerCid, ownCid } = this.link.options;
+    const { suite, encryptThenMac, write, read, peerCid, ownCid, recordSize } = this.link.options;
     return {
       key: this.key,
       role: this.role,
       suite: suite.id,
       writeKey: write.key,
       writeSalt: write.salt,
+      writeMac: write.mac,
       readKey: read.key,
       readSalt: read.salt,
+      readMac: read.mac,
+      encryptThenMac,
       peerCid,
       ownCid,
+      recordSize,
       sendSeq,
       window: this.link.window.state,
       address: this.address,
@@ -101,10 +111,12 @@ export function sessionFrom(state: SessionState, route: Peer, transport: Transpo
   if (!suite) return undefined;
   const link = new SecureLink({
     suite,
-    write: { key: state.writeKey, salt: state.writeSalt },
-    read: { key: state.readKey, salt: state.readSalt },
+    encryptThenMac: state.encryptThenMac,
+    write: { key: state.writeKey, salt: state.writeSalt, mac: state.writeMac },
+    read: { key: state.readKey, salt: state.readSalt, mac: state.readMac },
     peerCid: state.peerCid,
     ownCid: state.ownCid,
+    recordSize: state.recordSize,
   });
   link.sendSeq = state.sendSeq;
   link.window.restore(state.window);

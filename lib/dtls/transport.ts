@@ -12,8 +12,11 @@ export interface DtlsTransportOptions {
   readonly keys: KeyStore;
   /** For suites with certificates or raw public keys; default none. */
   readonly certificates?: CertificateStore;
-  /** Whether what a principal has proven still counts; without it no session can be resumed. */
-  readonly stillGood?: (identity: Identity) => boolean;
+  /**
+   * A fingerprint of what proves an identity at present; undefined when nothing does. A session is resumed only while it is the same as
+   * when the session was made; without this none can be resumed.
+   */
+  readonly proof?: (identity: Identity) => string | undefined;
   /** Gets the application data of sessions, as a plain UDP transport would give it datagrams. */
   readonly sink: TransportSink;
   /** What became of handshakes and sessions. `rebind` is to be passed on to whoever holds peers. */
@@ -72,7 +75,7 @@ export class DtlsTransport implements Transport, TransportSink {
       keyLog,
       keys,
       certificates,
-      stillGood,
+      proof,
     } = options;
     this.#driver = driver;
     this.#sink = sink;
@@ -96,7 +99,7 @@ export class DtlsTransport implements Transport, TransportSink {
       ...(limits && { limits }),
       ...(suites && { suites }),
       ...(certificates && { certificates }),
-      ...(stillGood && { stillGood }),
+      ...(proof && { proof }),
       ...(cidPrefix && { cidPrefix }),
     });
     // 1232 bytes leave room for 1152 and the longest header with connection ID and tag.
@@ -145,6 +148,11 @@ export class DtlsTransport implements Transport, TransportSink {
   /** Ends the session and the handshakes of this principal at once: its credentials were removed. */
   closePrincipal(identity: Identity): void {
     this.#enter((now) => this.#core.closePrincipal(identity, now));
+  }
+
+  /** Ends handshakes under way, of whom `which` says so by what was shown in them. */
+  dropHandshakes(which: (claimed: Identity) => boolean): void {
+    this.#enter((now) => this.#core.dropHandshakes(which, now));
   }
 
   peers(): readonly Peer[] {
@@ -206,8 +214,19 @@ export class DtlsTransport implements Transport, TransportSink {
         this.#sink.gone(report.peer, report.detail);
         break;
       case 'rebind':
+        // A turn later: what belongs to the device has gone over to its new session by then, and the rest ends.
+        queueMicrotask(() => this.#gone(report.from));
+        break;
       case 'moved':
         break;
+    }
+  }
+
+  #gone(peer: Peer): void {
+    try {
+      this.#sink.gone(peer, 'the device has another session');
+    } catch (error) {
+      this.#onError(error);
     }
   }
 

@@ -52,6 +52,8 @@ export type CertificateVerdict =
 export interface CertificateStore {
   /** Our keys, the preferred first; `serverName` is what the peer called us (RFC 6066 3). None: only pre-shared keys are spoken of. */
   own(serverName: string | undefined): readonly OwnKey[];
+  /** Whether the certificate of this key is for the name that the peer called us. */
+  isFor(key: OwnKey, serverName: string): boolean;
   /** Which types of peers there may be, the preferred first. */
   accepts(): readonly CertificateType[];
   /** A rejection counts as a refusal and is reported as an error. */
@@ -114,6 +116,8 @@ export type DtlsReport =
       /** Whether the peer is found by a connection ID of ours. */
       readonly cid: boolean;
       readonly extendedMasterSecret: boolean;
+      /** How long the certificate of the peer is valid yet, ms; left out where it showed none in this handshake. */
+      readonly validFor?: number;
     }
   /** The same principal has a new session; what belonged to `from` belongs to `to`. */
   | { readonly kind: 'rebind'; readonly from: Peer; readonly to: Peer }
@@ -155,10 +159,16 @@ export interface SessionState {
   readonly suite: number;
   readonly writeKey: Buffer;
   readonly writeSalt: Buffer;
+  /** Of the HMAC of CBC; else empty, as the salts are with CBC. */
+  readonly writeMac: Buffer;
   readonly readKey: Buffer;
   readonly readSalt: Buffer;
+  readonly readMac: Buffer;
+  readonly encryptThenMac: boolean;
   readonly peerCid: Buffer;
   readonly ownCid: Buffer;
+  /** The largest plaintext that the peer takes in a record. */
+  readonly recordSize: number;
   /** The first number never used, in a state taken once sending has stopped; else the first number not reserved. */
   readonly sendSeq: number;
   readonly window: readonly [newest: number, low: number, high: number];

@@ -37,7 +37,7 @@ export class HandshakeWords {
     }
     const others = this.#untold > 0 ? ` ${this.#untold} other failed handshakes were not told of.` : '';
     this.#untold = 0;
-    return { text: `A DTLS handshake from ${report.address}:${report.port} failed: ${why}${others}`, reason: report.reason };
+    return { text: `A DTLS handshake from ${report.address}:${report.port} failed: ${visible(why)}${others}`, reason: report.reason };
   }
 
   #why({ reason, detail, identity }: Failed): string | undefined {
@@ -55,7 +55,7 @@ export class HandshakeWords {
       case 'no-common-certificate':
         return `${detail}.`;
       case 'no-common-suite':
-        return 'no common cipher suite. The server has PSK, ECDHE_PSK and ECDHE_ECDSA with AES_128_CCM_8, AES_128_CCM and AES_128_GCM_SHA256, and ECDHE_RSA with the last.';
+        return 'no common cipher suite. The server has PSK, ECDHE_PSK and ECDHE_ECDSA with AES_128_CCM_8, AES_128_CCM and AES_128_GCM_SHA256, ECDHE_RSA with the last, and AES_128_CBC_SHA256 with PSK, ECDHE_PSK and ECDHE_ECDSA.';
       case 'no-common-group':
         return 'no common group for the key agreement. The server has P-256, P-384 and X25519.';
       case 'protocol-version':
@@ -82,6 +82,10 @@ export class HandshakeWords {
 
 /** An identity is whatever a stranger sends. */
 function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  return text.slice(0, MAX_IDENTITY).replace(/[\u0000-\u001f\u007f-\u009f\ufffd]/g, '?');
+  return visible(text.slice(0, MAX_IDENTITY));
+}
+
+/** Names in certificates, too, are whatever somebody wrote there: nothing that changes lines or directions of a log. */
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}\ufffd]/gu, '?');
 }

@@ -19,6 +19,8 @@ export interface SecurePortOptions {
   readonly key: (identity: string) => Uint8Array | undefined;
   /** What raw public keys and certificates count, and our own. */
   readonly certificates: CertificateStore;
+  /** A fingerprint of what proves an identity at present: a session is resumed while it is the same. */
+  readonly proof: (identity: Identity) => string | undefined;
   readonly limits?: Partial<DtlsLimits>;
   readonly onReport: (report: DtlsReport) => void;
   readonly onError: (error: unknown) => void;
@@ -37,13 +39,14 @@ export class SecurePort {
   #stopped = false;
 
   constructor(options: SecurePortOptions) {
-    const { driver, sink, key, certificates, limits, onReport, onError, sessions, keyLog } = options;
+    const { driver, sink, key, certificates, proof, limits, onReport, onError, sessions, keyLog } = options;
     this.#keeper = sessions && new SessionKeeper({ store: sessions, onError });
     this.#dtls = new DtlsTransport({
       driver,
       sink,
       keys: { psk: (identity) => key(pskName(identity)) },
       certificates,
+      proof,
       onReport,
       onError,
       ...(limits && { limits }),
@@ -90,10 +93,15 @@ export class SecurePort {
     return this.#dtls.peers();
   }
 
-  /** Stands for a device that has no session at present: what is sent to it is lost until it has one. */
+  /** Stands for a device that has no session any more: what is asked of it fails at once until it has one. */
   absent(identity: Identity, address: string, port: number): Peer {
     const transport: Transport = { send: () => undefined, maxMessage: this.#dtls.maxMessage };
-    return { key: `dtls|absent|${identity.mode}|${identity.name}`, address, port, identity, transport };
+    return { key: `dtls|absent|${identity.mode}|${identity.name}`, address, port, identity, transport, ended: true };
+  }
+
+  /** Ends handshakes under way of those who do not count any more. */
+  dropHandshakes(which: (claimed: Identity) => boolean): void {
+    this.#dtls.dropHandshakes(which);
   }
 
   /** Ends session and handshakes of one whose credentials were removed. */

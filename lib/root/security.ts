@@ -4,6 +4,7 @@ import { Credentials, type DeviceKeeper } from '../credentials/credentials';
 import type { Revoked } from '../credentials/claims';
 import { namesOf, type DeviceTable, type ListedDevice } from '../credentials/device-table';
 import { DevicesFile } from '../credentials/devices-file';
+import { endingText, ToldToday } from '../credentials/ending';
 import type { ServerKeySettings } from '../credentials/server-identity';
 import type { DeviceEntry, UnknownDevices } from '../credentials/types';
 import { newCounters } from '../dtls/counters';
@@ -79,6 +80,7 @@ export class Security {
   #restored = new Map<string, Peer>();
   /** Principals of kept registrations whose sessions did not come back. */
   readonly #lost = new Set<string>();
+  readonly #ending = new ToldToday();
 
   /** Throws `DeviceTableError`, `ServerKeyError` or RangeError on options that make no sense. */
   constructor(options: SecurityOptions, hooks: Hooks) {
@@ -251,9 +253,9 @@ export class Security {
     const { securePort, dtlsLimits, keyLogFile } = this.#options;
     if (securePort === undefined) return;
     const { onError, onNotice } = this.#hooks;
+    const proof = (identity: Identity): string | undefined => this.#trust.proof(identity);
     if (store && sealer) {
       const runFile = `${path.resolve(storeDir)}-${createHash('sha256').update(prefix).digest('hex').slice(0, 16)}.run`;
-      const proof = (identity: Identity): string | undefined => this.#trust.proof(identity);
       this.#sessions = new SealedSessions({ store, sealer, prefix, runFile, proof, reserve: completeLimits(dtlsLimits).reserve, onError });
     }
     if (keyLogFile) {
@@ -269,6 +271,7 @@ export class Security {
       sink,
       key: (identity) => this.table.key(identity),
       certificates: this.#trust.certificates,
+      proof,
       onReport: (report) => this.#report(report),
       onError,
       ...(dtlsLimits && { limits: dtlsLimits }),
@@ -285,7 +288,7 @@ export class Security {
   #report(report: DtlsReport): void {
     switch (report.kind) {
       case 'established':
-        queueMicrotask(() => this.#guard(() => this.#opened(report.peer)));
+        queueMicrotask(() => this.#guard(() => this.#opened(report.peer, report.validFor)));
         break;
       case 'moved':
         queueMicrotask(() => this.#guard(() => this.#core?.sessionMoved(report.peer)));
@@ -311,6 +314,7 @@ export class Security {
   /** What a CA said of devices ends with the trust in it; those it still speaks for come again. */
   #endTrusted(): void {
     const trusted = ({ mode, name }: Identity): boolean => mode === 'x509' && !this.table.hasCertificate(name);
+    this.#port?.dropHandshakes(trusted);
     for (const { identity } of this.#port?.peers() ?? []) if (trusted(identity)) this.#port?.closePrincipal(identity);
     for (const { endpoint, identity } of this.#core?.registrations() ?? []) if (trusted(identity)) this.#core?.revoke(endpoint, identity);
   }
@@ -330,9 +334,18 @@ export class Security {
     if (this.#port) this.#trust.check();
   }
 
-  #opened(peer: Peer): void {
+  #opened(peer: Peer, validFor: number | undefined): void {
     // Before that, `attach` sees to it.
     this.#core?.sessionOpened(peer, this.#lost.delete(principal(peer.identity)));
+    if (validFor !== undefined) this.#warnOfEnd(peer.identity, validFor);
+  }
+
+  /** A certificate that ends soon is told of while its device can still come in. */
+  #warnOfEnd(identity: Identity, validFor: number): void {
+    const now = this.#driver?.clock.wall() ?? 0;
+    const text = endingText('The certificate of the device', now + validFor, now);
+    if (text === '' || this.#ending.has(principal(identity), now)) return;
+    this.#core?.log(text, { endpoint: this.table.endpointOf(identity) ?? identity.name });
   }
 
   #guard(work: () => void): void {

@@ -4,6 +4,7 @@ import type { DeviceTable } from '../credentials/device-table';
 import { endpointNames, parseNameRules, type NameRules } from '../credentials/certificate-names';
 import { checkPath } from '../credentials/chain-check';
 import { ServerIdentity, type ServerKeySettings } from '../credentials/server-identity';
+import { AlertDescription } from '../dtls/constants';
 import type { CertificateStore, OwnKey } from '../dtls/types';
 import type { Clock, Identity } from '../transport/types';
 
@@ -17,6 +18,8 @@ export interface TrustSettings extends ServerKeySettings {
   /** Which names in certificates are endpoint names, see `parseNameRules`. Default: common name, URIs, DNS names. */
   readonly certificateNames?: string | undefined;
 }
+
+const SHOWN_NAMES = 5;
 
 /** The server's own keys and the CAs it trusts: as set at present, and what of devices counts by them. */
 export class Trust {
@@ -38,7 +41,7 @@ export class Trust {
     const own = (): readonly OwnKey[] => this.#identity.own;
     const anchors = (): readonly X509Certificate[] => this.#identity.anchors;
     const now = (): number => this.#now();
-    const checkChain = (chain: readonly Buffer[]): Promise<ChainVerdict> => Promise.resolve(this.#judge(chain));
+    const checkChain = (chain: readonly Buffer[]): Promise<ChainVerdict> => this.#judge(chain);
     this.certificates = new DeviceCertificates({ table, own, anchors, checkChain, now });
   }
 
@@ -104,11 +107,20 @@ export class Trust {
     return hash.digest('hex');
   }
 
-  #judge(chain: readonly Buffer[]): ChainVerdict {
-    const verdict = checkPath(chain, this.#identity.anchors, this.#now());
+  async #judge(chain: readonly Buffer[]): Promise<ChainVerdict> {
+    const { anchors, anchorsMark } = this.#identity;
+    const verdict = await checkPath(chain, anchors, this.#now());
+    // Meanwhile a CA may have lost the trust it had.
+    if (anchorsMark !== this.#identity.anchorsMark) return this.#judge(chain);
     if (!verdict.accepted) return { ...verdict, names: endpointNames(verdict.names, this.#rules) };
-    const { certificate, names } = verdict.leaf;
-    return { accepted: true, publicKey: certificate.publicKey, names: endpointNames(names, this.#rules) };
+    const { leaf, until } = verdict;
+    const names = endpointNames(leaf.names, this.#rules);
+    if (names.length === 0 && leaf.names.length > 0) {
+      const there = leaf.names.slice(0, SHOWN_NAMES).map(({ kind, name }) => `"${kind}:${name}"`);
+      const detail = `the rules for names in certificates fit none of this one, ${there.join(', ')}. Change the rules, or the certificate`;
+      return { accepted: false, alert: AlertDescription.CERTIFICATE_UNKNOWN, detail };
+    }
+    return { accepted: true, publicKey: leaf.certificate.publicKey, names, until };
   }
 
   #now(): number {

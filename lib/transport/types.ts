@@ -27,6 +27,8 @@ export interface Peer {
   readonly transport: Transport;
   /** The local address it came to, where each has a socket of its own. */
   readonly local?: string;
+  /** The largest message it takes, bytes, where it has said so; what is larger is not sent. */
+  readonly maxMessage?: number | undefined;
   /** Over for good: nothing will come by this key again. A route over UDP never is. */
   readonly ended?: boolean;
 }

@@ -87,6 +87,7 @@ describe('Foreign DTLS clients with raw public keys and certificates at our serv
       ['ECDHE-ECDSA-AES128-CCM', 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM'],
       ['ECDHE-ECDSA-AES128-GCM-SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'],
       ['ECDHE-RSA-AES128-GCM-SHA256', 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256'],
+      ['ECDHE-ECDSA-AES128-SHA256', 'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256'],
     ] as const) {
       for (const [kind, key, name] of [
         ['EC P-256', DEVICE, 'certificate 0'],
@@ -114,6 +115,36 @@ describe('Foreign DTLS clients with raw public keys and certificates at our serv
           until: /there and back/,
         });
         assert.match(output, /there and back/);
+      });
+    }
+
+    for (const size of [512, 1_024]) {
+      it(`-maxfraglen ${size}: a chain of certificates and a line of that size; a longer one does not go`, async () => {
+        const { certificate } = P256;
+        const chained = { ...ownKey(P256), chain: Array.from({ length: 6 }, () => certificate) };
+        await ground.close();
+        ground = await openSecureGround({ echo: true, certificates: testStore({ own: [chained], known: names }) });
+        const args = client('ECDHE-ECDSA-AES128-CCM8', DEVICE, '-maxfraglen', String(size));
+        const line = 'there and back'.padEnd(size - 1, '.');
+        const output = await talk('openssl', args, { say: `${line}\n`, ready: /Verify return code|---\s*$/, until: /there and back\.+/ });
+        assert.ok(output.includes(line));
+        const report = await ground.reports.waitFor(({ kind }) => kind === 'established', 'established');
+        assert.equal(report.kind === 'established' && report.peer.maxMessage, size);
+      });
+    }
+
+    for (const [name, subject] of [
+      ['lwm2m.example', 'CN = ec384'],
+      ['other.example', 'CN = ec256'],
+    ] as const) {
+      it(`-servername ${name}: is shown the certificate of ${subject}`, async () => {
+        const own = [ownKey(P256), ownKey(P384)];
+        const ownFor = (called: string | undefined) => (called === 'lwm2m.example' ? own.toReversed() : own);
+        await ground.close();
+        ground = await openSecureGround({ echo: true, certificates: testStore({ own, ownFor, known: names }) });
+        const args = client('ECDHE-ECDSA-AES128-CCM8', DEVICE, '-servername', name);
+        const output = await talk('openssl', args, { say: 'there\n', ready: /Verify return code|---\s*$/, until: /there/ });
+        assert.match(output, new RegExp(`subject=${subject}`));
       });
     }
 
@@ -174,6 +205,15 @@ describe('Foreign DTLS clients with raw public keys and certificates at our serv
       const output = await client('--rawpkkeyfile', of(DEVICE).key, '--rawpkfile', of(DEVICE).publicKey, '--priority', priority);
       assert.match(output, /there and back/);
       assert.equal((await established()).mode, 'rpk');
+    });
+
+    it('--recordsize 600: a line there and back in records of that size', async () => {
+      const { certificate, key } = of(DEVICE);
+      const priority = 'NORMAL:-VERS-ALL:+VERS-DTLS1.2';
+      const output = await client('--recordsize', '600', '--x509keyfile', key, '--x509certfile', certificate, '--priority', priority);
+      assert.match(output, /there and back/);
+      const report = await ground.reports.waitFor(({ kind }) => kind === 'established', 'established');
+      assert.equal(report.kind === 'established' && report.peer.maxMessage, 600);
     });
 
     for (const [kind, key, name] of [
@@ -270,6 +310,7 @@ describe('LwM2M over DTLS with raw public keys and certificates: Eclipse Leshan'
       'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8',
       'TLS_ECDHE_ECDSA_WITH_AES_128_CCM',
       'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
+      'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256',
     ]) {
       it(`${mode}: registers with ${suite}, and is read`, async () => {
         ground = await openSecureGround({ certificates });

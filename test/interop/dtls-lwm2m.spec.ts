@@ -57,6 +57,8 @@ describe('LwM2M over DTLS: Eclipse Leshan', () => {
     'TLS_ECDHE_PSK_WITH_AES_128_CCM_8_SHA256',
     'TLS_ECDHE_PSK_WITH_AES_128_CCM_SHA256',
     'TLS_ECDHE_PSK_WITH_AES_128_GCM_SHA256',
+    'TLS_PSK_WITH_AES_128_CBC_SHA256',
+    'TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256',
   ]) {
     it(`registers with ${suite}, and is read`, async () => {
       ground = await openSecureGround();

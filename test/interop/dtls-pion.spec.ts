@@ -59,8 +59,9 @@ describe('pion, a DTLS stack in Go, at our server', () => {
   const heard = (event: string, value?: unknown): Promise<Told> =>
     told.waitFor((item) => item.event === event && (value === undefined || item.value === value), `${event} ${String(value)}`);
 
-  for (const suite of ['ccm8', 'ccm', 'gcm']) {
-    for (const cid of [-1, 0, 1, 8]) {
+  for (const suite of ['ccm8', 'ccm', 'gcm', 'cbc']) {
+    // With connection IDs its HMAC of CBC takes the text twice, against RFC 9146 5.1.
+    for (const cid of suite === 'cbc' ? [-1] : [-1, 0, 1, 8]) {
       const name = cid < 0 ? 'without connection IDs' : `with connection IDs of 6 and ${cid} bytes, from three ports`;
       it(`${suite}, ${name}`, async () => {
         ground = await openSecureGround({ echo: true });

@@ -28,13 +28,18 @@ describe('Foreign DTLS clients at our server', () => {
       ...['-cipher', `${cipher}:@SECLEVEL=0`],
     ];
 
-    for (const [cipher, suite] of [
+    for (const [cipher, suite, ...more] of [
       ['PSK-AES128-CCM8', 'TLS_PSK_WITH_AES_128_CCM_8'],
       ['PSK-AES128-CCM', 'TLS_PSK_WITH_AES_128_CCM'],
       ['PSK-AES128-GCM-SHA256', 'TLS_PSK_WITH_AES_128_GCM_SHA256'],
+      ['PSK-AES128-CBC-SHA256', 'TLS_PSK_WITH_AES_128_CBC_SHA256'],
+      ['PSK-AES128-CBC-SHA256', 'TLS_PSK_WITH_AES_128_CBC_SHA256', '-no_etm'],
+      ['ECDHE-PSK-AES128-CBC-SHA256', 'TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256'],
+      ['ECDHE-PSK-AES128-CBC-SHA256', 'TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256', '-no_etm'],
+      ['PSK-AES128-CBC-SHA256:PSK-AES128-CCM8', 'TLS_PSK_WITH_AES_128_CCM_8'],
     ] as const) {
-      it(`${cipher}: a line there and back`, async () => {
-        const output = await talk('openssl', client(cipher), {
+      it(`${cipher} ${more.join(' ')}: a line there and back`, async () => {
+        const output = await talk('openssl', [...client(cipher), ...more], {
           say: 'there and back\n',
           ready: /Verify return code|DONE|---\s*$/,
           until: /there and back/,
@@ -63,14 +68,18 @@ describe('Foreign DTLS clients at our server', () => {
     });
     beforeEach(async () => (ground = await openSecureGround({ echo: true })));
 
-    for (const [cipher, suite] of [
-      ['AES-128-CCM-8', 'TLS_PSK_WITH_AES_128_CCM_8'],
-      ['AES-128-CCM', 'TLS_PSK_WITH_AES_128_CCM'],
-      ['AES-128-GCM', 'TLS_PSK_WITH_AES_128_GCM_SHA256'],
+    for (const [kx, cipher, suite] of [
+      ['PSK', 'AES-128-CCM-8', 'TLS_PSK_WITH_AES_128_CCM_8'],
+      ['PSK', 'AES-128-CCM', 'TLS_PSK_WITH_AES_128_CCM'],
+      ['PSK', 'AES-128-GCM', 'TLS_PSK_WITH_AES_128_GCM_SHA256'],
+      ['PSK', 'AES-128-CBC:-MAC-ALL:+SHA256', 'TLS_PSK_WITH_AES_128_CBC_SHA256'],
+      ['PSK', 'AES-128-CBC:-MAC-ALL:+SHA256:%NO_ETM', 'TLS_PSK_WITH_AES_128_CBC_SHA256'],
+      ['ECDHE-PSK', 'AES-128-CBC:-MAC-ALL:+SHA256', 'TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256'],
+      ['ECDHE-PSK', 'AES-128-CBC:-MAC-ALL:+SHA256:%NO_ETM', 'TLS_ECDHE_PSK_WITH_AES_128_CBC_SHA256'],
     ] as const) {
       for (const more of ['', ':%NO_SESSION_HASH']) {
-        it(`${cipher}${more}: a line there and back`, async () => {
-          const priority = `NORMAL:-KX-ALL:+PSK:-VERS-ALL:+VERS-DTLS1.2:-CIPHER-ALL:+${cipher}${more}`;
+        it(`${kx}, ${cipher}${more}: ${kx === 'PSK' ? 'a line there and back' : 'a session'}`, async () => {
+          const priority = `NORMAL:-KX-ALL:+${kx}:-VERS-ALL:+VERS-DTLS1.2:-CIPHER-ALL:+${cipher}${more}`;
           const args = [
             '-u',
             '-p',
@@ -84,7 +93,8 @@ describe('Foreign DTLS clients at our server', () => {
             priority,
           ];
           const output = await talk('gnutls-cli', args, { say: 'there and back\n', ready: /Simple Client Mode/, until: /there and back/ });
-          assert.match(output, /there and back/);
+          // The program itself falls over when it wants to tell about such a session.
+          if (kx === 'PSK') assert.match(output, /there and back/);
           const established = await ground.reports.waitFor(({ kind }) => kind === 'established', 'established');
           assert.ok(established.kind === 'established');
           assert.deepEqual([established.suite, established.extendedMasterSecret], [suite, more === '']);

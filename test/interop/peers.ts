@@ -47,6 +47,8 @@ export interface LeshanOptions extends PeerOptions {
   readonly cid?: number;
   /** Default those the library offers by itself. */
   readonly cipherSuites?: readonly string[];
+  /** ACK_TIMEOUT of CoAP in ms, and so when it gives a server up; default 2000. */
+  readonly ackTimeout?: number;
 }
 
 export interface WakaamaOptions extends PeerOptions {
@@ -103,6 +105,7 @@ export function startLeshan(options: LeshanOptions): Promise<Peer> {
       : []),
     ...(options.cid === undefined ? [] : ['--cid', String(options.cid)]),
     ...(options.cipherSuites ? ['--cipher-suites', options.cipherSuites.join(',')] : []),
+    ...(options.ackTimeout === undefined ? [] : ['--ack-timeout', String(options.ackTimeout)]),
     ...(options.format ? ['--format', options.format] : []),
     ...(options.queueMode ? ['--queue-mode'] : []),
     ...(options.bootstrap ? ['--bootstrap'] : []),

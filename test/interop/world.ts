@@ -41,6 +41,8 @@ export interface World {
 export interface WorldOptions {
   /** Settings of the `lwm2m-server` node beside those it needs. */
   readonly server?: Readonly<Record<string, unknown>>;
+  /** The definition of a profile for every device. */
+  readonly profile?: object;
 }
 
 export interface WaitOptions {
@@ -127,6 +129,9 @@ function flow(port: number, sinkPort: number, options: WorldOptions): object[] {
       ...{ id: 'server', type: 'lwm2m-server', name: 'interop', port, host: '' },
       ...{ unknownDevices: 'accept-without-security', devices: [], ...options.server },
     },
+    ...(options.profile
+      ? [{ id: 'profile', type: 'lwm2m-profile', name: 'Profile', server: 'server', isDefault: true, definition: options.profile }]
+      : []),
 
     { id: 'in', type: 'lwm2m-in', z, server: 'server', endpoint: '', path: '', wires: [['line']] },
     {

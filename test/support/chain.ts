@@ -1,4 +1,4 @@
-/** Chains of test certificates, made once with `openssl x509 -req`; good for a hundred years but for one, and for nothing else. */
+/** A chain of test certificates, made once with `openssl x509 -req`; good for a hundred years, and for nothing else. Others: `chainCorpus`. */
 const pem = (label: string, base64: string): string =>
   `-----BEGIN ${label}-----\n${base64.replace(/.{64}/g, '$&\n').trimEnd()}\n-----END ${label}-----\n`;
 
@@ -44,6 +44,17 @@ export const DEVICE_KEY = pem(
   'PRIVATE KEY',
   'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7pOS0vX2KICTjuGOABWe7VwpIh6DMhsnkmD/a8GsE6qhRANCAARTLu+Y9lnXUKkk9ExYg8MNgU3cii' +
     'lGyms5wQ8xr2gpCA686iBRmKVx86D8bTYXfxPbvcPqkEXHxSaNHXpgbvMY',
+);
+
+/** Of a device "dev-1", signed by INTERMEDIATE, for clients, with names of all kinds. */
+export const DEVICE_CERTIFICATE = Buffer.from(
+  'MIICCzCCAbGgAwIBAgIBDTAKBggqhkjOPQQDAjAcMRowGAYDVQQDDBFUZXN0IGludGVybWVkaWF0ZTAgFw0yNjExMjMwNjM2MTFaGA8yMTI2MTAzMDA2MzYxMVowMz' +
+    'EQMA4GA1UECgwHRXhhbXBsZTEPMA0GA1UECwwGTWV0ZXJzMQ4wDAYDVQQDDAVkZXYtMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFMu75j2WddQqST0TFiDww2B' +
+    'TdyKKUbKaznBDzGvaCkIDrzqIFGYpXHzoPxtNhd/E9u9w+qQRcfFJo0demBu8xijgcowgccwCQYDVR0TBAIwADAOBgNVHQ8BAf8EBAMCB4AwEwYDVR0lBAwwCgYIKw' +
+    'YBBQUHAwIwVQYDVR0RBE4wTIYNdXJuOmRldjpkZXYtMYIVZGV2LTEuZGV2aWNlcy5leGFtcGxlghEqLmRldmljZXMuZXhhbXBsZYcECgAAAYELYUBiLmV4YW1wbGUw' +
+    'HQYDVR0OBBYEFHd2pVqvinig2PqCGiXRqxVm9kwfMB8GA1UdIwQYMBaAFELh9O437Z7Oq0Q7FJhmfir8b0jOMAoGCCqGSM49BAMCA0gAMEUCIBn3cu1v0TIQlLcnXp' +
+    'r70dtgMJxrkfU3BCTytnA5+iGPAiEAuP6OTVcHWFVoJQEoq6KjrZpB0e8VvK2SedpSJM7wvNM=',
+  'base64',
 );
 
 const der = (base64: string): Buffer => Buffer.from(base64, 'base64');

@@ -27,6 +27,10 @@ export function generateEphemeral(group: GroupId): Promise<EphemeralKey> {
   });
 }
 
+/**
+ * As JWK, which costs a tenth of DER. Node.js holds the lock of a key meanwhile: a key of `generateKeyPairSync` must not come here, as
+ * its job takes the same lock when it is collected as garbage. The jobs of `generateKeyPair` are not left to the collector.
+ */
 function pointOf(group: GroupId, publicKey: KeyObject): Buffer {
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
   const first = Buffer.from(x, 'base64url');

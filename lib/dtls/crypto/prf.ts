@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Cipher } from '../constants';
 import { Hmac } from './hmac';
 
 /** Bytes of SHA-256. */
@@ -43,23 +44,29 @@ export function masterSecret(
   return prf(premaster, 'master secret', Buffer.concat([from.clientRandom, from.serverRandom]), 48);
 }
 
-/** Key and salt of the records of one side. */
+/** Keys of the records of one side: of 16 bytes, with a salt of 4 for AEAD, or with one of 32 for the HMAC of CBC; what is not used is empty. */
 export interface WriteKeys {
   readonly key: Buffer;
   readonly salt: Buffer;
+  readonly mac: Buffer;
 }
 
-/** The key block of an AEAD suite with 16-byte keys and 4-byte salts (RFC 5246 6.3, RFC 6655 3). */
-export function aeadKeys(
+/** The key block (RFC 5246 6.3, RFC 6655 3). */
+export function recordKeys(
+  cipher: Cipher,
   master: Uint8Array,
   clientRandom: Uint8Array,
   serverRandom: Uint8Array,
 ): { readonly client: WriteKeys; readonly server: WriteKeys } {
-  const block = prf(master, 'key expansion', Buffer.concat([serverRandom, clientRandom]), 40);
-  return {
-    client: { key: block.subarray(0, 16), salt: block.subarray(32, 36) },
-    server: { key: block.subarray(16, 32), salt: block.subarray(36, 40) },
-  };
+  const [macs, salts] = cipher === 'cbc' ? [HASH, 0] : [0, 4];
+  const block = prf(master, 'key expansion', Buffer.concat([serverRandom, clientRandom]), 2 * (macs + 16 + salts));
+  const part = (from: number, length: number, side: number): Buffer => block.subarray(from + side * length, from + (side + 1) * length);
+  const keys = (side: number): WriteKeys => ({
+    mac: part(0, macs, side),
+    key: part(2 * macs, 16, side),
+    salt: part(2 * macs + 32, salts, side),
+  });
+  return { client: keys(0), server: keys(1) };
 }
 
 /** `verify_data` of a Finished message (RFC 5246 7.4.9). */

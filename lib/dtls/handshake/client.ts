@@ -6,6 +6,7 @@ import {
   ExtensionType,
   Group,
   HandshakeType,
+  MAX_PLAINTEXT,
   suiteById,
   usesPsk,
   VERSION_1_2,
@@ -25,7 +26,14 @@ import {
   writeClientPoint,
   writeSignature,
 } from './certificate-messages';
-import { readChosenCertificateType, readConnectionId, readExtendedMasterSecret, readRenegotiationInfo, writeNumbers } from './extensions';
+import {
+  readChosenCertificateType,
+  readConnectionId,
+  readEncryptThenMac,
+  readExtendedMasterSecret,
+  readRenegotiationInfo,
+  writeNumbers,
+} from './extensions';
 import { Handshake } from './handshake';
 import type { HandshakeHost } from './types';
 import { pskIdentity } from './identity';
@@ -38,15 +46,23 @@ import {
   type ServerHello,
 } from './messages';
 import type { WholeMessage } from './reassembly';
+import { OUR_RECORD_SIZE_LIMIT, readRecordSizeLimit } from './record-size';
+import { writeServerName } from './server-name';
+
+/** Whom a client wants to speak to. */
+interface Addressee {
+  /** The server's name in DNS, for servers that have several (RFC 6066 3); never an address. */
+  readonly serverName?: string;
+}
 
 /** A client's pre-shared key. */
-export interface PskCredentials {
+export interface PskCredentials extends Addressee {
   readonly identity: Uint8Array;
   readonly key: Uint8Array;
 }
 
 /** A client's key pair. What the server shows is judged as what peers of a server show. */
-export interface CertificateCredentials {
+export interface CertificateCredentials extends Addressee {
   readonly own: OwnKey;
   /** What it shows of it. */
   readonly type: CertificateType;
@@ -105,7 +121,11 @@ export class ClientHandshake extends Handshake {
     const extensions = new Map<number, Buffer>([
       [ExtensionType.RENEGOTIATION_INFO, vector(EMPTY, 1)],
       [ExtensionType.EXTENDED_MASTER_SECRET, EMPTY],
+      // We have no limit; a server may have one, and tells it only to those who ask.
+      [ExtensionType.RECORD_SIZE_LIMIT, OUR_RECORD_SIZE_LIMIT],
     ]);
+    const { serverName } = this.#credentials;
+    if (serverName !== undefined) extensions.set(ExtensionType.SERVER_NAME, writeServerName(serverName));
     if (this.#suites.some(({ keyExchange }) => keyExchange !== 'psk')) {
       extensions.set(ExtensionType.SUPPORTED_GROUPS, writeNumbers(GROUPS));
       extensions.set(ExtensionType.EC_POINT_FORMATS, vector(uint(0, 1), 1));
@@ -116,6 +136,7 @@ export class ClientHandshake extends Handshake {
       extensions.set(ExtensionType.CLIENT_CERTIFICATE_TYPE, vector(uint(CertificateTypeNumber[type], 1), 1));
       extensions.set(ExtensionType.SERVER_CERTIFICATE_TYPE, vector(uint(CertificateTypeNumber[serverType], 1), 1));
     }
+    if (this.#suites.some(({ cipher }) => cipher === 'cbc')) extensions.set(ExtensionType.ENCRYPT_THEN_MAC, EMPTY);
     if (this.#wantsCid) extensions.set(ExtensionType.CONNECTION_ID, vector(this.ownCid, 1));
     const hello = {
       version: VERSION_1_2,
@@ -183,8 +204,11 @@ export class ClientHandshake extends Handshake {
       const ours: readonly number[] = [
         ExtensionType.RENEGOTIATION_INFO,
         ExtensionType.EXTENDED_MASTER_SECRET,
+        ExtensionType.RECORD_SIZE_LIMIT,
         ExtensionType.EC_POINT_FORMATS,
+        ...(this.#credentials.serverName === undefined ? [] : [ExtensionType.SERVER_NAME]),
         ...(byPsk ? [] : [ExtensionType.CLIENT_CERTIFICATE_TYPE, ExtensionType.SERVER_CERTIFICATE_TYPE]),
+        ...(suite.cipher === 'cbc' ? [ExtensionType.ENCRYPT_THEN_MAC] : []),
         ...(this.#wantsCid ? [ExtensionType.CONNECTION_ID] : []),
       ];
       if (!ours.includes(type)) throw new HandshakeError(AlertDescription.UNSUPPORTED_EXTENSION, `extension ${type} was not offered`);
@@ -201,6 +225,7 @@ export class ClientHandshake extends Handshake {
         throw new HandshakeError(AlertDescription.UNSUPPORTED_CERTIFICATE, 'the server wants another type of certificate');
       }
     }
+    this.outgoing.recordSize = readRecordSizeLimit(extensions) ?? MAX_PLAINTEXT;
     const cid = readConnectionId(extensions);
     this.#peerCid = cid && Buffer.from(cid);
     this.#suite = suite;
@@ -316,8 +341,10 @@ export class ClientHandshake extends Handshake {
       clientRandom: this.#random,
       serverRandom: hello.random,
       extendedMasterSecret: readExtendedMasterSecret(hello.extensions),
+      encryptThenMac: readEncryptThenMac(hello.extensions),
       ownCid: this.#peerCid === undefined ? EMPTY : this.ownCid,
       peerCid: this.#peerCid ?? EMPTY,
+      recordSize: this.outgoing.recordSize,
     });
   }
 

@@ -100,8 +100,17 @@ export function readConnectionId(extensions: Extensions): Buffer | undefined {
 
 /** Whether the extension of RFC 7627 is there; it must be empty. */
 export function readExtendedMasterSecret(extensions: Extensions): boolean {
-  const data = extensions.get(ExtensionType.EXTENDED_MASTER_SECRET);
-  if (data && data.length > 0) throw new DecodeError('extended_master_secret is not empty');
+  return readFlag(extensions, ExtensionType.EXTENDED_MASTER_SECRET);
+}
+
+/** Whether the extension of RFC 7366 is there; it must be empty. */
+export function readEncryptThenMac(extensions: Extensions): boolean {
+  return readFlag(extensions, ExtensionType.ENCRYPT_THEN_MAC);
+}
+
+function readFlag(extensions: Extensions, type: number): boolean {
+  const data = extensions.get(type);
+  if (data && data.length > 0) throw new DecodeError(`extension ${type} is not empty`);
   return data !== undefined;
 }
 

@@ -3,7 +3,7 @@ import type { Deadline } from '../../transport/deadlines';
 import type { Identity, Peer } from '../../transport/types';
 import { EMPTY } from '../bytes';
 import { AlertDescription, AlertLevel, alertText, ContentType, HandshakeType, type CipherSuite } from '../constants';
-import { aeadKeys, masterSecret, sha256, verifyData } from '../crypto/prf';
+import { masterSecret, recordKeys, sha256, verifyData } from '../crypto/prf';
 import { alertFor, DecodeError, HandshakeError } from '../errors';
 import { plainRecord, type RawRecord } from '../record/codec';
 import { EPOCH, SecureLink } from '../record/link';
@@ -17,8 +17,10 @@ interface KeyMaterial {
   readonly suite: CipherSuite;
   readonly clientRandom: Buffer;
   readonly serverRandom: Buffer;
+  readonly encryptThenMac: boolean;
   readonly ownCid: Buffer;
   readonly peerCid: Buffer;
+  readonly recordSize: number;
 }
 
 /**
@@ -52,6 +54,8 @@ export abstract class Handshake {
   #deadline: number;
   #unopened = false;
   #peerAlert: number | undefined;
+  /** Bytes of a message that nobody will put together, as it has too many. */
+  #tooLong = 0;
 
   constructor(options: { id: number; host: HandshakeHost; route: Peer; now: number; firstMessage: number }) {
     const { id, host, route, now, firstMessage } = options;
@@ -142,6 +146,8 @@ export abstract class Handshake {
 
   protected ask(job: DtlsJob): void {
     this.busy = true;
+    // The first one comes before anything was sent that would be sent again: it too must end.
+    if (!this.timer) this.#reschedule();
     this.host.work(this, job);
   }
 
@@ -172,12 +178,13 @@ export abstract class Handshake {
   }
 
   /** The keys of a master secret that is there already. */
-  protected linkFrom(master: Buffer, { suite, clientRandom, serverRandom, ownCid, peerCid }: KeyMaterial): void {
+  protected linkFrom(master: Buffer, material: KeyMaterial): void {
+    const { suite, clientRandom, serverRandom, encryptThenMac, ownCid, peerCid, recordSize } = material;
     this.master = master;
     this.host.keyLog(clientRandom, master);
-    const { client, server } = aeadKeys(master, clientRandom, serverRandom);
+    const { client, server } = recordKeys(suite.cipher, master, clientRandom, serverRandom);
     const [write, read] = this.role === 'client' ? [client, server] : [server, client];
-    this.link = new SecureLink({ suite, write, read, ownCid, peerCid });
+    this.link = new SecureLink({ suite, encryptThenMac, write, read, ownCid, peerCid, recordSize });
   }
 
   protected verifyData(side: 'client' | 'server'): Buffer {
@@ -248,11 +255,19 @@ export abstract class Handshake {
     for (const fragment of fragments) {
       const { type, messageSeq, length, offset, data } = fragment;
       if (offset === 0 && data.length === length && this.outOfOrder({ type, messageSeq, body: data }, now)) continue;
-      if (messageSeq < this.reassembly.next) repeated = true;
+      if (length > this.host.limits.maxMessage) this.#refuseLength(length, now);
+      else if (messageSeq < this.reassembly.next) repeated = true;
       else if (!this.awaitsFinished) this.reassembly.add(fragment);
     }
     if (repeated && this.role === 'client' && !this.#ended) this.repeat(now);
     this.#pump(now);
+  }
+
+  /** Anybody could have sent this, too: the handshake has time to go on without. A peer that sends it again and again hears why. */
+  #refuseLength(length: number, now: number): void {
+    if (this.awaitsFinished || this.#tooLong > 0) return;
+    this.#tooLong = length;
+    this.#shorten(now);
   }
 
   #pump(now: number): void {
@@ -341,6 +356,9 @@ export abstract class Handshake {
     } else if (this.#unopened) {
       const { reason, detail } = this.wrongKey();
       this.fail(AlertDescription.DECRYPT_ERROR, reason, detail, now);
+    } else if (this.#tooLong > 0) {
+      const detail = `it has ${this.#tooLong} bytes, and ${this.host.limits.maxMessage} are the most; a chain of certificates may be too long`;
+      this.fail(AlertDescription.HANDSHAKE_FAILURE, 'bad-message', detail, now);
     } else {
       this.drop({ reason: 'timeout', detail: 'the peer did not go on' }, now);
     }

@@ -17,12 +17,15 @@ import type { CertificateStore, CertificateType, HandshakeFailure, OwnKey } from
 import {
   readCertificateTypes,
   readConnectionId,
+  readEncryptThenMac,
   readExtendedMasterSecret,
   readGroups,
   readRenegotiationInfo,
   readSignatureAlgorithms,
 } from './extensions';
 import type { ClientHello } from './messages';
+import { chooseRecordSize } from './record-size';
+import { readServerName } from './server-name';
 
 /** What we show and what we want to be shown, in suites with certificates. */
 export interface CertificateChoice {
@@ -40,8 +43,12 @@ export interface Choice {
   readonly group: GroupId | undefined;
   readonly certificates: CertificateChoice | undefined;
   readonly extendedMasterSecret: boolean;
+  /** RFC 7366, for CBC only. */
+  readonly encryptThenMac: boolean;
   /** The client's connection ID for our records, possibly empty; undefined when it does not know RFC 9146. */
   readonly peerCid: Buffer | undefined;
+  /** The largest plaintext of our records (RFC 6066 4, RFC 8449). */
+  readonly recordSize: number;
   /** What ServerHello answers, but for the connection ID. */
   readonly answers: ReadonlyMap<number, Buffer>;
 }
@@ -49,7 +56,7 @@ export interface Choice {
 /** What of a server's settings the choice depends on. */
 export interface Offer {
   readonly suites: readonly CipherSuite[];
-  readonly certificates: Pick<CertificateStore, 'own' | 'accepts'> | undefined;
+  readonly certificates: Pick<CertificateStore, 'own' | 'isFor' | 'accepts'> | undefined;
   /** The suite of a session that is resumed: nothing else is to be chosen then. */
   readonly resumed?: CipherSuite | undefined;
 }
@@ -74,8 +81,9 @@ function isGroup(group: number): group is GroupId {
 const UNSAID_SCHEMES: readonly number[] = [SignatureScheme.ECDSA_SHA256, SignatureScheme.RSA_PKCS1_SHA256];
 
 /**
- * Chooses by the client's order. Versions above DTLS 1.2 (smaller numbers) come down to it; what a DTLS 1.3 hello adds in
- * extensions is not looked at. Throws `NegotiationError`, or `DecodeError` on malformed extensions.
+ * Chooses by the client's order, but first what goes with the certificate for the name that the client calls us by, and CBC only where
+ * nothing else is in common. Versions above DTLS 1.2 (smaller numbers) come down to it; what a
+ * DTLS 1.3 hello adds in extensions is not looked at. Throws `NegotiationError`, or `DecodeError` on malformed extensions.
  */
 export function negotiate(hello: ClientHello, offer: Offer): Choice {
   const { version, cipherSuites, compressionMethods, extensions } = hello;
@@ -93,6 +101,7 @@ export function negotiate(hello: ClientHello, offer: Offer): Choice {
   // Without the extension a client leaves the choice to the server; P-256 is what everybody has.
   const group = groups ? groups.find(isGroup) : Group.SECP256R1;
   const wishes = readWishes(hello, groups);
+  const recordSize = chooseRecordSize(extensions);
   const { resumed } = offer;
   const { suite, certificates } = resumed ? { suite: resumed, certificates: undefined } : chooseSuite(cipherSuites, offer, group, wishes);
   const answers = new Map<number, Buffer>();
@@ -100,12 +109,18 @@ export function negotiate(hello: ClientHello, offer: Offer): Choice {
   if (renegotiation !== undefined || cipherSuites.includes(EMPTY_RENEGOTIATION_INFO_SCSV)) {
     answers.set(ExtensionType.RENEGOTIATION_INFO, vector(EMPTY, 1));
   }
+  // A client may offer it for all suites; it means something for CBC alone (RFC 7366 3).
+  const encryptThenMac = readEncryptThenMac(extensions) && suite.cipher === 'cbc';
+  if (encryptThenMac) answers.set(ExtensionType.ENCRYPT_THEN_MAC, EMPTY);
   if (extendedMasterSecret) answers.set(ExtensionType.EXTENDED_MASTER_SECRET, EMPTY);
   if (suite.keyExchange !== 'psk' && !resumed && extensions.has(ExtensionType.EC_POINT_FORMATS)) {
     answers.set(ExtensionType.EC_POINT_FORMATS, vector(uint(0, 1), 1));
   }
+  if (recordSize.answer) answers.set(...recordSize.answer);
   if (certificates) {
     const { ownType, peerType } = certificates;
+    // It is answered where it had a say in what we show (RFC 6066 3).
+    if (wishes.serverName !== undefined) answers.set(ExtensionType.SERVER_NAME, EMPTY);
     if (wishes.serverTypesSaid) answers.set(ExtensionType.SERVER_CERTIFICATE_TYPE, uint(CertificateTypeNumber[ownType], 1));
     if (wishes.clientTypesSaid) answers.set(ExtensionType.CLIENT_CERTIFICATE_TYPE, uint(CertificateTypeNumber[peerType], 1));
   }
@@ -114,7 +129,9 @@ export function negotiate(hello: ClientHello, offer: Offer): Choice {
     group: suite.keyExchange === 'psk' ? undefined : group,
     certificates,
     extendedMasterSecret,
+    encryptThenMac,
     peerCid: readConnectionId(extensions),
+    recordSize: recordSize.limit,
     answers,
   };
 }
@@ -128,6 +145,8 @@ interface Wishes {
   readonly clientTypes: readonly CertificateType[];
   readonly serverTypesSaid: boolean;
   readonly clientTypesSaid: boolean;
+  /** What it calls us. */
+  readonly serverName: string | undefined;
 }
 
 function readWishes({ extensions }: ClientHello, groups: readonly number[] | undefined): Wishes {
@@ -140,6 +159,7 @@ function readWishes({ extensions }: ClientHello, groups: readonly number[] | und
     clientTypes: clientTypes ?? ['x509'],
     serverTypesSaid: serverTypes !== undefined,
     clientTypesSaid: clientTypes !== undefined,
+    serverName: readServerName(extensions),
   };
 }
 
@@ -151,17 +171,27 @@ function chooseSuite(
 ): { suite: CipherSuite; certificates: CertificateChoice | undefined } {
   let needsGroup = false;
   let wrong: string | undefined;
-  const own = source?.own(undefined) ?? [];
-  for (const id of cipherSuites) {
-    const suite = suites.find((each) => each.id === id);
-    if (!suite) continue;
+  const own = source?.own(wishes.serverName) ?? [];
+  const common = cipherSuites.flatMap((id) => suites.find((each) => each.id === id) ?? []);
+  const isCbc = ({ cipher }: CipherSuite): boolean => cipher === 'cbc';
+  const accepts = source?.accepts() ?? [];
+  const { serverName } = wishes;
+  const named = serverName === undefined || own.length < 2 ? [] : own.filter((key) => source?.isFor(key, serverName));
+  if (named.length > 0 && group !== undefined) {
+    for (const suite of common.filter((each) => !isCbc(each))) {
+      if (usesPsk(suite)) break;
+      const certificates = chooseCertificates(suite, named, accepts, wishes);
+      if (typeof certificates !== 'string') return { suite, certificates };
+    }
+  }
+  for (const suite of [...common.filter((each) => !isCbc(each)), ...common.filter(isCbc)]) {
     if (suite.keyExchange === 'psk') return { suite, certificates: undefined };
     if (group === undefined) {
       needsGroup = true;
       continue;
     }
     if (usesPsk(suite)) return { suite, certificates: undefined };
-    const certificates = chooseCertificates(suite, own, source?.accepts() ?? [], wishes);
+    const certificates = chooseCertificates(suite, own, accepts, wishes);
     if (typeof certificates !== 'string') return { suite, certificates };
     wrong ??= certificates;
   }

@@ -1,4 +1,5 @@
 import type { Peer } from '../../transport/types';
+import { MAX_PLAINTEXT } from '../constants';
 import type { DtlsLimits } from '../limits';
 import type { SecureLink } from '../record/link';
 import { writeFlight, type FlightStep } from './flight';
@@ -13,6 +14,8 @@ export class Outgoing {
   /** The number of the next record of epoch 0, and of the next message. */
   plainSeq = 0;
   nextMessage = 0;
+  /** The largest plaintext of a record. */
+  recordSize = MAX_PLAINTEXT;
   retransmitAt = Infinity;
   readonly #limits: DtlsLimits;
   readonly #send: (datagram: Buffer, route: Peer) => void;
@@ -60,7 +63,7 @@ export class Outgoing {
     }
     this.#lastSent = now;
     this.retransmitAt = now + this.#interval;
-    const writer = { plainSeq: this.plainSeq, link };
+    const writer = { plainSeq: this.plainSeq, recordSize: this.recordSize, link };
     for (const datagram of writeFlight(this.steps, writer, this.#limits.mtu)) this.#send(datagram, route);
     this.plainSeq = writer.plainSeq;
     return true;

@@ -16,7 +16,7 @@ import {
   writeSignature,
 } from './certificate-messages';
 import { Handshake } from './handshake';
-import type { Resumable } from '../resumption';
+import { resumptionTerms, type Resumable } from '../resumption';
 import type { Established, Failure, HandshakeHost } from './types';
 import { pskIdentity } from './identity';
 import { readPskClientKeyExchange, wholeMessage, writePskServerKeyExchange, writeServerHello, type ClientHello } from './messages';
@@ -52,7 +52,7 @@ export class ServerHandshake extends Handshake {
   readonly #cidAnswered: boolean;
   readonly #serverRandom: Buffer;
   readonly #resumed: Resumable | undefined;
-  readonly #serverName: Buffer;
+  readonly #terms: Buffer;
   #sessionId: Buffer = EMPTY;
   #expects: 'certificate' | 'key-exchange' | 'certificate-verify' | 'nothing';
   #ephemeral: EphemeralKey | undefined;
@@ -69,12 +69,13 @@ export class ServerHandshake extends Handshake {
     this.outgoing.nextMessage = messageSeq;
     this.clientRandom = Buffer.from(hello.random);
     this.#choice = { ...choice, peerCid: choice.peerCid && Buffer.from(choice.peerCid) };
+    this.outgoing.recordSize = choice.recordSize;
     this.#expects = choice.certificates ? 'certificate' : 'key-exchange';
     this.#cidAnswered = ownCid !== undefined;
     this.ownCid = ownCid ?? this.ownCid;
     this.#serverRandom = host.randomBytes(32);
     this.#resumed = resumed;
-    this.#serverName = Buffer.from(hello.extensions.get(ExtensionType.SERVER_NAME) ?? EMPTY);
+    this.#terms = resumptionTerms(hello.extensions);
     if (resumed) this.#sessionId = Buffer.from(hello.sessionId);
     // Without RFC 7627 a session that is resumed may be another's.
     else if (host.resumes && choice.extendedMasterSecret) this.#sessionId = host.randomBytes(SESSION_ID_LENGTH);
@@ -246,11 +247,13 @@ export class ServerHandshake extends Handshake {
   }
 
   #material() {
-    const { suite, peerCid = EMPTY } = this.#choice;
+    const { suite, encryptThenMac, recordSize, peerCid = EMPTY } = this.#choice;
     return {
       suite,
+      recordSize,
       clientRandom: this.clientRandom,
       serverRandom: this.#serverRandom,
+      encryptThenMac,
       ownCid: this.ownCid,
       // Without our answer the client's connection ID was not agreed on.
       peerCid: this.#cidAnswered ? peerCid : EMPTY,
@@ -277,6 +280,7 @@ export class ServerHandshake extends Handshake {
       // A client that is resumed speaks last.
       lastFlight: this.#resumed ? undefined : this.lastFlight(),
       resumable: this.#resumable(),
+      ...(this.#verdict?.validFor !== undefined && { validFor: this.#verdict.validFor }),
     };
     this.succeed(made, now);
   }
@@ -285,7 +289,7 @@ export class ServerHandshake extends Handshake {
   #resumable(): Established['resumable'] {
     if (this.#resumed || this.#sessionId.length === 0) return undefined;
     const validFor = this.#verdict?.validFor ?? Infinity;
-    return { id: this.#sessionId, master: this.master, serverName: this.#serverName, validFor };
+    return { id: this.#sessionId, master: this.master, terms: this.#terms, validFor };
   }
 
   protected override wrongKey(): Failure {

@@ -37,8 +37,10 @@ export interface Established {
   readonly extendedMasterSecret: boolean;
   /** The server's last flight, which a client that missed it asks for by repeating its own. */
   readonly lastFlight: LastFlight | undefined;
+  /** How long the certificate of the peer is valid yet, ms; left out where it showed none. */
+  readonly validFor?: number;
   /** The session id that this session may be resumed by, and what of it; undefined when it may not. */
-  readonly resumable?: { readonly id: Buffer; readonly master: Buffer; readonly serverName: Buffer; readonly validFor: number } | undefined;
+  readonly resumable?: { readonly id: Buffer; readonly master: Buffer; readonly terms: Buffer; readonly validFor: number } | undefined;
 }
 
 export interface LastFlight {

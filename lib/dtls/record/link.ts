@@ -1,5 +1,6 @@
 import { ContentType, MAX_PLAINTEXT, MAX_SEQUENCE, RECORD_HEADER, VERSION_1_2, type CipherSuite } from '../constants';
 import { open, seal, tagLength } from '../crypto/aead';
+import { CBC_OVERHEAD, openCbc, sealCbc } from '../crypto/cbc';
 import type { WriteKeys } from '../crypto/prf';
 import type { RawRecord } from './codec';
 import { ReplayWindow } from './replay';
@@ -20,11 +21,15 @@ export type Refusal = 'quiet' | 'replayed' | 'forged' | 'malformed';
 
 export interface LinkOptions {
   readonly suite: CipherSuite;
+  /** RFC 7366; for CBC only. */
+  readonly encryptThenMac: boolean;
   readonly write: WriteKeys;
   readonly read: WriteKeys;
   /** Connection IDs (RFC 9146): `peerCid` goes into our records, `ownCid` is expected in theirs. Empty: none. */
   readonly peerCid: Buffer;
   readonly ownCid: Buffer;
+  /** The largest plaintext that the peer takes in a record (RFC 6066 4, RFC 8449 4); default all there can be. */
+  readonly recordSize?: number;
 }
 
 /**
@@ -45,7 +50,7 @@ export const HOME_FORGERY_RATE = 1_000;
  * numbers and the replay window.
  */
 export class SecureLink {
-  readonly options: LinkOptions;
+  readonly options: Required<LinkOptions>;
   readonly window = new ReplayWindow();
   /** The number of the next record to be sent. */
   sendSeq = 0;
@@ -58,24 +63,32 @@ export class SecureLink {
   #homeFailuresUntil = -Infinity;
 
   constructor(options: LinkOptions) {
-    const { suite, write, read, peerCid, ownCid } = options;
+    const { suite, encryptThenMac, write, read, peerCid, ownCid, recordSize = MAX_PLAINTEXT } = options;
     // Slices of the pool would keep 8 KiB of it alive for each session.
-    const own = compact([write.key, write.salt, read.key, read.salt, peerCid, ownCid]);
-    const [writeKey, writeSalt, readKey, readSalt, toPeer, toUs] = own as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
+    const own = compact([write.key, write.salt, write.mac, read.key, read.salt, read.mac, peerCid, ownCid]);
+    const part = (index: number): Buffer => own[index]!;
     this.options = {
       suite,
-      write: { key: writeKey, salt: writeSalt },
-      read: { key: readKey, salt: readSalt },
-      peerCid: toPeer,
-      ownCid: toUs,
+      encryptThenMac,
+      write: { key: part(0), salt: part(1), mac: part(2) },
+      read: { key: part(3), salt: part(4), mac: part(5) },
+      peerCid: part(6),
+      ownCid: part(7),
+      recordSize,
     };
   }
 
-  /** Bytes a record is longer than what it carries. */
+  /** The most that a record of ours may carry: the type that stands beside it under a connection ID counts (RFC 8449 4, RFC 9146 4). */
+  get maxData(): number {
+    const { recordSize, peerCid } = this.options;
+    return recordSize - (peerCid.length === 0 ? 0 : 1);
+  }
+
+  /** Bytes a record is longer than what it carries, at most: with CBC it depends. */
   get overhead(): number {
     const { suite, peerCid } = this.options;
     const cid = peerCid.length === 0 ? 0 : peerCid.length + 1;
-    return RECORD_HEADER + EXPLICIT_NONCE + tagLength(suite.aead) + cid;
+    return RECORD_HEADER + cid + (suite.cipher === 'cbc' ? CBC_OVERHEAD : EXPLICIT_NONCE + tagLength(suite.cipher));
   }
 
   /** Whether there is a number left to send with. */
@@ -85,30 +98,33 @@ export class SecureLink {
 
   /** One record around `payload`, under the next number; the caller asks `canSend` before. */
   seal(type: number, payload: Uint8Array): Buffer {
-    const { suite, write, peerCid } = this.options;
-    const seq = this.sendSeq++;
+    const { suite, peerCid } = this.options;
+    const numbers = numbersOf(EPOCH, this.sendSeq++);
     const withCid = peerCid.length > 0;
-    const nonce = Buffer.allocUnsafe(12);
-    nonce.set(write.salt, 0);
-    nonce.writeUInt16BE(EPOCH, 4);
-    nonce.writeUIntBE(seq, 6, 6);
     const inner = withCid ? Buffer.allocUnsafe(payload.length + 1) : payload;
     if (withCid) {
       inner.set(payload, 0);
       inner[payload.length] = type;
     }
-    const additional = additionalData(type, VERSION_1_2, nonce.subarray(4), peerCid, inner.length);
-    const sealed = seal(suite.aead, write.key, nonce, inner, additional);
+    const body = this.#sealBody(type, numbers, inner);
     const header = RECORD_HEADER + peerCid.length;
-    const out = Buffer.allocUnsafe(header + EXPLICIT_NONCE + sealed.length);
+    const explicit = suite.cipher === 'cbc' ? 0 : EXPLICIT_NONCE;
+    const out = Buffer.allocUnsafe(header + explicit + body.length);
     out.writeUInt8(withCid ? ContentType.TLS12_CID : type, 0);
     out.writeUInt16BE(VERSION_1_2, 1);
-    out.set(nonce.subarray(4), 3);
+    out.set(numbers, 3);
     out.set(peerCid, 11);
-    out.writeUInt16BE(EXPLICIT_NONCE + sealed.length, header - 2);
-    out.set(nonce.subarray(4), header);
-    out.set(sealed, header + EXPLICIT_NONCE);
+    out.writeUInt16BE(explicit + body.length, header - 2);
+    if (explicit > 0) out.set(numbers, header);
+    out.set(body, header + explicit);
     return out;
+  }
+
+  #sealBody(type: number, numbers: Buffer, inner: Uint8Array): Buffer {
+    const { suite, write, peerCid, encryptThenMac } = this.options;
+    const additional = additionalData(type, VERSION_1_2, numbers, peerCid, inner.length);
+    if (suite.cipher === 'cbc') return sealCbc({ ...write, encryptThenMac }, additional, inner);
+    return seal(suite.cipher, write.key, nonceOf(write.salt, numbers), inner, additional);
   }
 
   #isDeaf(now: number, home: boolean): boolean {
@@ -118,23 +134,14 @@ export class SecureLink {
 
   /** Takes a record of this link apart; `home`: it came from the peer's address. The window moves only for one that is authentic. */
   open(record: RawRecord, now: number, home: boolean): OpenedRecord | Refusal {
-    const { suite, read, ownCid } = this.options;
-    const { body } = record;
+    const { suite, ownCid } = this.options;
     // With a connection ID agreed on, records without it are not of this session (RFC 9146 3).
     if (record.type === ContentType.TLS12_CID ? !record.cid.equals(ownCid) : ownCid.length > 0) return 'malformed';
     if (record.epoch !== EPOCH || record.version !== VERSION_1_2) return 'malformed';
-    const length = body.length - EXPLICIT_NONCE - tagLength(suite.aead);
-    if (length < 0 || length > MAX_PLAINTEXT + 1) return 'malformed';
+    if (suite.cipher !== 'cbc' && record.body.length < EXPLICIT_NONCE + tagLength(suite.cipher)) return 'malformed';
     if (!this.window.isNew(record.seq)) return 'replayed';
     if (this.#isDeaf(now, home)) return 'quiet';
-    const nonce = Buffer.allocUnsafe(12);
-    nonce.set(read.salt, 0);
-    nonce.set(body.subarray(0, EXPLICIT_NONCE), 4);
-    const numbers = Buffer.allocUnsafe(8);
-    numbers.writeUInt16BE(record.epoch, 0);
-    numbers.writeUIntBE(record.seq, 2, 6);
-    const additional = additionalData(record.type, record.version, numbers, record.cid, length);
-    const inner = open(suite.aead, read.key, nonce, body.subarray(EXPLICIT_NONCE), additional);
+    const inner = this.#openBody(record);
     if (!inner) {
       this.forged++;
       if (home) this.#homeFailuresUntil = Math.max(this.#homeFailuresUntil, now) + 1000 / HOME_FORGERY_RATE;
@@ -143,12 +150,23 @@ export class SecureLink {
     }
     const newest = record.seq > this.window.newest;
     this.window.take(record.seq);
-    if (record.type !== ContentType.TLS12_CID) return { type: record.type, data: inner, newest };
+    if (record.type !== ContentType.TLS12_CID) {
+      return inner.length > MAX_PLAINTEXT ? 'malformed' : { type: record.type, data: inner, newest };
+    }
     // The real type is the last byte that is not zero; what follows it is padding.
     let at = inner.length - 1;
     while (at >= 0 && inner[at] === 0) at--;
     if (at < 0 || at > MAX_PLAINTEXT) return 'malformed';
     return { type: inner[at]!, data: inner.subarray(0, at), newest };
+  }
+
+  #openBody({ type, version, epoch, seq, cid, body }: RawRecord): Buffer | undefined {
+    const { suite, read, encryptThenMac } = this.options;
+    const numbers = numbersOf(epoch, seq);
+    if (suite.cipher === 'cbc') return openCbc({ ...read, encryptThenMac }, additionalData(type, version, numbers, cid, 0), body);
+    const additional = additionalData(type, version, numbers, cid, body.length - EXPLICIT_NONCE - tagLength(suite.cipher));
+    const nonce = nonceOf(read.salt, body.subarray(0, EXPLICIT_NONCE));
+    return open(suite.cipher, read.key, nonce, body.subarray(EXPLICIT_NONCE), additional);
   }
 }
 
@@ -164,7 +182,24 @@ function compact(parts: readonly Buffer[]): Buffer[] {
   });
 }
 
-/** `numbers` is epoch and sequence number. With a connection ID: RFC 9146 5.3, without: RFC 6347 4.1.2.1. */
+function numbersOf(epoch: number, seq: number): Buffer {
+  const numbers = Buffer.allocUnsafe(8);
+  numbers.writeUInt16BE(epoch, 0);
+  numbers.writeUIntBE(seq, 2, 6);
+  return numbers;
+}
+
+function nonceOf(salt: Buffer, explicit: Buffer): Buffer {
+  const nonce = Buffer.allocUnsafe(12);
+  nonce.set(salt, 0);
+  nonce.set(explicit, 4);
+  return nonce;
+}
+
+/**
+ * What is authenticated beside the text; `numbers` is epoch and sequence number. With a connection ID: RFC 9146 5, without: RFC 5246
+ * 6.2.3.1 and 6.2.3.3, RFC 6347 4.1.2.1.
+ */
 function additionalData(type: number, version: number, numbers: Uint8Array, cid: Uint8Array, length: number): Buffer {
   if (cid.length === 0) {
     const out = Buffer.allocUnsafe(13);

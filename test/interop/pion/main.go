@@ -22,6 +22,7 @@ var suites = map[string]dtls.CipherSuiteID{
 	"ccm8": dtls.TLS_PSK_WITH_AES_128_CCM_8,
 	"ccm":  dtls.TLS_PSK_WITH_AES_128_CCM,
 	"gcm":  dtls.TLS_PSK_WITH_AES_128_GCM_SHA256,
+	"cbc":  dtls.TLS_PSK_WITH_AES_128_CBC_SHA256,
 }
 
 // movable is a UDP socket that can be exchanged for another one while it is in use.
@@ -94,7 +95,7 @@ func main() {
 	server := flag.String("server", "", "host:port")
 	identity := flag.String("identity", "", "PSK identity")
 	key := flag.String("key", "", "PSK in hex")
-	suite := flag.String("suite", "ccm8", "ccm8, ccm or gcm")
+	suite := flag.String("suite", "ccm8", "ccm8, ccm, gcm or cbc")
 	cid := flag.Int("cid", -1, "-1: no connection IDs; 0: only the server's; else the length of ours")
 	mtu := flag.Int("mtu", 1200, "largest datagram")
 	flag.Parse()

@@ -10,20 +10,30 @@ export function ownKey({ privateKey, publicKey, certificate }: FixedKey, withCer
 export interface TestStore extends CertificateStore {
   /** What was asked for, in order. */
   readonly judged: PeerCertificate[];
+  /** What the server was called, in order. */
+  readonly called: (string | undefined)[];
   judge(shown: PeerCertificate): CertificateVerdict;
 }
 
 export function testStore(options: {
   own: readonly OwnKey[];
   accepts?: readonly CertificateType[];
+  /** The keys for a name; default `own`. */
+  ownFor?: (serverName: string | undefined) => readonly OwnKey[];
   /** Names by the hex of a SubjectPublicKeyInfo or of a certificate. */
   known: ReadonlyMap<string, string>;
 }): TestStore {
-  const { own, accepts = ['rpk', 'x509'], known } = options;
+  const { own, accepts = ['rpk', 'x509'], known, ownFor = () => own } = options;
   const judged: PeerCertificate[] = [];
+  const called: (string | undefined)[] = [];
   return {
     judged,
-    own: () => own,
+    called,
+    own: (serverName) => {
+      called.push(serverName);
+      return ownFor(serverName);
+    },
+    isFor: () => false,
     accepts: () => accepts,
     judge(shown): CertificateVerdict {
       judged.push(shown);

@@ -1,21 +1,24 @@
 /** A scripted DTLS client: it can send any message at any time, and knows what a right one would be. */
-import { createPublicKey, diffieHellman, generateKeyPairSync, sign, verify, X509Certificate, type KeyObject } from 'node:crypto';
+import { createPublicKey, diffieHellman, sign, verify, X509Certificate, type KeyObject } from 'node:crypto';
 import type { Peer } from '../../../lib/transport/types';
 import type { Random } from '../random';
 import { createRandom } from '../random';
 import { IDENTITY, KEY, signatureInput, type DtlsGround } from './ground';
+import { newKeyPair } from './key-pairs';
 import * as wire from './wire';
 
 export interface ClientOptions {
   readonly ground: DtlsGround;
   readonly from?: Peer;
-  /** Of `wire.SUITES` or `wire.CERTIFICATE_SUITES`. */
+  /** Of `wire.SUITES`, `wire.CERTIFICATE_SUITES` or `wire.CBC_SUITES`. */
   readonly suite?: string;
   readonly identity?: Buffer;
   readonly key?: Buffer;
   /** The connection ID it wants to be sent; undefined: without the extension. */
   readonly cid?: Buffer;
   readonly ems?: boolean;
+  /** Whether it offers encrypt-then-MAC; default false. */
+  readonly etm?: boolean;
   readonly group?: 23 | 24 | 29;
   /** What it proves itself with: `shown` is a SubjectPublicKeyInfo, or a chain of certificates. */
   readonly own?: { readonly privateKey: KeyObject; readonly shown: Buffer | readonly Buffer[]; readonly scheme?: number };
@@ -68,7 +71,7 @@ export class ScriptedClient {
     this.options = options;
     this.random = createRandom(options.seed ?? ports);
     this.clientRandom = this.random.bytes(32);
-    const suite = { ...wire.SUITES, ...wire.CERTIFICATE_SUITES }[options.suite ?? 'PSK_CCM_8'];
+    const suite = { ...wire.SUITES, ...wire.CERTIFICATE_SUITES, ...wire.CBC_SUITES }[options.suite ?? 'PSK_CCM_8'];
     if (!suite) throw new Error('no such suite');
     this.suite = suite;
     this.from = options.from ?? options.ground.route('198.51.100.1', (ports += 1));
@@ -91,7 +94,7 @@ export class ScriptedClient {
   }
 
   fields(): wire.HelloFields {
-    const { cid, ems = true, group = 23, extensions = [], clientTypes, serverTypes } = this.options;
+    const { cid, ems = true, etm = false, group = 23, extensions = [], clientTypes, serverTypes } = this.options;
     const schemes = 'schemes' in this.options ? this.options.schemes : [0x0403, 0x0804];
     const list = (numbers: readonly number[], bytes: number): Buffer => wire.lengthed(bytes, ...numbers.map((one) => wire.num(one, bytes)));
     return {
@@ -100,6 +103,7 @@ export class ScriptedClient {
       ...(this.options.earlier && { sessionId: this.options.earlier.sessionId }),
       suites: [this.suite.id, 0x00ff],
       extensions: [
+        ...(etm ? [[22, Buffer.alloc(0)] as const] : []),
         ...(ems ? [[23, Buffer.alloc(0)] as const] : []),
         ...(this.suite.ecdhe ? [[10, wire.lengthed(2, wire.num(group, 2))] as const, [11, Buffer.from([1, 0])] as const] : []),
         ...(this.suite.cert && schemes ? [[13, list(schemes, 2)] as const] : []),
@@ -129,13 +133,7 @@ export class ScriptedClient {
 
   #ownPair(): { privateKey: KeyObject; point: Buffer } {
     if (this.#pair) return this.#pair;
-    const group = this.serverPoint?.group;
-    const { privateKey, publicKey } =
-      group === 29 ? generateKeyPairSync('x25519') : generateKeyPairSync('ec', { namedCurve: group === 24 ? 'P-384' : 'P-256' });
-    const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-    const first = Buffer.from(x, 'base64url');
-    const point = group === 29 ? first : Buffer.concat([Buffer.from([4]), first, Buffer.from(y, 'base64url')]);
-    return (this.#pair = { privateKey, point });
+    return (this.#pair = newKeyPair(this.serverPoint?.group ?? 23));
   }
 
   #shared(): Buffer | undefined {
@@ -175,7 +173,7 @@ export class ScriptedClient {
       const premaster = this.suite.cert ? (shared ?? Buffer.alloc(0)) : wire.premasterOf(this.options.key ?? KEY, shared);
       const sessionHash = this.hello.extensions.has(23) ? wire.sha256(this.transcript) : undefined;
       this.master = wire.masterOf(premaster, this.clientRandom, this.hello.random, sessionHash);
-      this.keys = wire.keysOf(this.master, this.clientRandom, this.hello.random);
+      this.keys = wire.keysOf(this.master, this.clientRandom, this.hello.random, this.suite.aead === 'cbc');
     }
     return this.plain(wire.HANDSHAKE, message);
   }
@@ -198,20 +196,22 @@ export class ScriptedClient {
   }
 
   get writeSide(): wire.Side {
-    const zero = Buffer.alloc(16);
-    return { aead: this.suite.aead, key: this.keys?.clientKey ?? zero, iv: this.keys?.clientIv ?? zero.subarray(0, 4) };
+    return this.side(this.keys?.clientKey, this.keys?.clientIv, this.keys?.clientMac);
   }
 
   get readSide(): wire.Side {
-    const zero = Buffer.alloc(16);
-    return { aead: this.suite.aead, key: this.keys?.serverKey ?? zero, iv: this.keys?.serverIv ?? zero.subarray(0, 4) };
+    return this.side(this.keys?.serverKey, this.keys?.serverIv, this.keys?.serverMac);
+  }
+
+  side(key: Buffer = Buffer.alloc(16), iv: Buffer = Buffer.alloc(4), mac: Buffer = Buffer.alloc(32)): wire.Side {
+    return { aead: this.suite.aead, key, iv, mac, etm: this.hello?.extensions.has(22) ?? false };
   }
 
   /** A protected record under the next number, or another. */
   secure(
     type: number,
     body: Buffer,
-    options: { seq?: number; cid?: Buffer; padding?: number; epoch?: number; explicit?: Buffer } = {},
+    options: { seq?: number; cid?: Buffer; padding?: number; epoch?: number; explicit?: Buffer; cbc?: wire.CbcOptions } = {},
   ): Buffer {
     const { seq = this.seq++, cid = this.serverCid } = options;
     return wire.protect(this.writeSide, type, seq, body, { ...options, cid });
@@ -289,7 +289,7 @@ export class ScriptedClient {
       if (earlier?.sessionId.equals(this.hello.sessionId)) {
         this.resumed = true;
         this.master = earlier.master;
-        this.keys = wire.keysOf(this.master, this.clientRandom, this.hello.random);
+        this.keys = wire.keysOf(this.master, this.clientRandom, this.hello.random, this.suite.aead === 'cbc');
       }
     }
     if (type === 11) this.serverCertificate = Buffer.from(data);

@@ -1,5 +1,5 @@
 /** A DTLS core in the open: time, datagrams, jobs and reports in the hands of the test. */
-import { constants, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
+import { constants, sign, verify, type KeyObject } from 'node:crypto';
 import { DtlsCore } from '../../../lib/dtls/core';
 import { agree } from '../../../lib/dtls/crypto/ecdh';
 import { Session } from '../../../lib/dtls/session';
@@ -7,6 +7,7 @@ import type { DtlsLimits } from '../../../lib/dtls/limits';
 import type { CertificateStore, CertificateVerdict, DtlsJob, DtlsJobResult, DtlsReport, SessionChange } from '../../../lib/dtls/types';
 import type { Identity, Peer, Transport } from '../../../lib/transport/types';
 import { createRandom } from '../random';
+import { newKeyPair } from './key-pairs';
 
 export const IDENTITY = Buffer.from('device one');
 export const KEY = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
@@ -16,7 +17,7 @@ export interface GroundOptions {
   readonly suites?: readonly string[];
   readonly keys?: ReadonlyMap<string, Buffer>;
   readonly certificates?: CertificateStore;
-  readonly stillGood?: (identity: Identity) => boolean;
+  readonly proof?: (identity: Identity) => string | undefined;
   readonly cidPrefix?: Buffer;
   readonly persistent?: boolean;
   readonly seed?: number;
@@ -27,7 +28,6 @@ export interface GroundOptions {
 
 export type DtlsGround = ReturnType<typeof createDtlsGround>;
 
-const curves = { 23: 'P-256', 24: 'P-384' } as const;
 const hashes: Readonly<Record<number, string>> = { 3: 'sha256', 4: 'sha256', 5: 'sha384', 6: 'sha512' };
 
 /** Hash and padding of a signature scheme, from its number alone. */
@@ -46,14 +46,8 @@ export function doJob(job: DtlsJob, keys: ReadonlyMap<string, Buffer>, certifica
   switch (job.kind) {
     case 'psk':
       return { kind: 'psk', key: keys.get(job.identity.toString('latin1')) };
-    case 'generate': {
-      const { privateKey, publicKey } =
-        job.group === 29 ? generateKeyPairSync('x25519') : generateKeyPairSync('ec', { namedCurve: curves[job.group] });
-      const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
-      const first = Buffer.from(x, 'base64url');
-      const point = job.group === 29 ? first : Buffer.concat([Buffer.from([4]), first, Buffer.from(y, 'base64url')]);
-      return { kind: 'generate', key: { group: job.group, point, privateKey } };
-    }
+    case 'generate':
+      return { kind: 'generate', key: { group: job.group, ...newKeyPair(job.group) } };
     case 'agree':
       try {
         return { kind: 'agree', shared: agree(job.own, job.point) };
@@ -75,7 +69,7 @@ export function doJob(job: DtlsJob, keys: ReadonlyMap<string, Buffer>, certifica
 }
 
 export function createDtlsGround(options: GroundOptions = {}) {
-  const { limits, suites, cidPrefix, persistent, seed = 1, holdJobs = false, certificates, stillGood } = options;
+  const { limits, suites, cidPrefix, persistent, seed = 1, holdJobs = false, certificates, proof } = options;
   const keys = options.keys ?? new Map([[IDENTITY.toString('latin1'), KEY]]);
   const random = createRandom(seed);
   const sent: { readonly data: Buffer; readonly to: Peer }[] = [];
@@ -120,7 +114,7 @@ export function createDtlsGround(options: GroundOptions = {}) {
     ...(limits && { limits }),
     ...(suites && { suites }),
     ...(certificates && { certificates }),
-    ...(stillGood && { stillGood }),
+    ...(proof && { proof }),
     ...(cidPrefix && { cidPrefix }),
     ...(persistent !== undefined && { persistent }),
   });

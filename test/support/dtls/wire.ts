@@ -2,17 +2,24 @@
  * DTLS 1.2 as bytes, for tests, written beside `lib/dtls` and not on top of it: its CCM is put together from single AES
  * blocks (RFC 3610), its PRF and record formats are its own.
  */
-import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
 
 export type AeadName = 'ccm' | 'ccm8' | 'gcm';
 
 /** `cert`: the server proves itself with a key of this type, and the client with a certificate or a raw public key. */
 export interface Suite {
   readonly id: number;
-  readonly aead: AeadName;
+  readonly aead: AeadName | 'cbc';
   readonly ecdhe: boolean;
   readonly cert?: 'ec' | 'rsa';
 }
+
+/** AES-128-CBC with HMAC-SHA256. */
+export const CBC_SUITES: Readonly<Record<string, Suite>> = {
+  PSK_CBC: { id: 0x00ae, aead: 'cbc', ecdhe: false },
+  ECDHE_PSK_CBC: { id: 0xc037, aead: 'cbc', ecdhe: true },
+  ECDHE_ECDSA_CBC: { id: 0xc023, aead: 'cbc', ecdhe: true, cert: 'ec' },
+};
 
 export const CERTIFICATE_SUITES: Readonly<Record<string, Suite>> = {
   ECDHE_ECDSA_CCM_8: { id: 0xc0ae, aead: 'ccm8', ecdhe: true, cert: 'ec' },
@@ -118,15 +125,31 @@ export interface Keys {
   readonly serverKey: Buffer;
   readonly clientIv: Buffer;
   readonly serverIv: Buffer;
+  readonly clientMac: Buffer;
+  readonly serverMac: Buffer;
 }
 
-export function keysOf(master: Buffer, clientRandom: Buffer, serverRandom: Buffer): Keys {
-  const block = prf(master, 'key expansion', Buffer.concat([serverRandom, clientRandom]), 40);
+/** Keys of AEAD suites, or of those with CBC. */
+export function keysOf(master: Buffer, clientRandom: Buffer, serverRandom: Buffer, cbc = false): Keys {
+  const block = prf(master, 'key expansion', Buffer.concat([serverRandom, clientRandom]), cbc ? 96 : 40);
+  const none = Buffer.alloc(0);
+  if (cbc) {
+    return {
+      clientMac: block.subarray(0, 32),
+      serverMac: block.subarray(32, 64),
+      clientKey: block.subarray(64, 80),
+      serverKey: block.subarray(80, 96),
+      clientIv: none,
+      serverIv: none,
+    };
+  }
   return {
     clientKey: block.subarray(0, 16),
     serverKey: block.subarray(16, 32),
     clientIv: block.subarray(32, 36),
     serverIv: block.subarray(36, 40),
+    clientMac: none,
+    serverMac: none,
   };
 }
 
@@ -179,9 +202,55 @@ export function records(datagram: Buffer, cidBytes = 0): WireRecord[] {
 }
 
 export interface Side {
-  readonly aead: AeadName;
+  readonly aead: AeadName | 'cbc';
   readonly key: Buffer;
   readonly iv: Buffer;
+  /** For CBC. `etm`: encrypt-then-MAC. */
+  readonly mac?: Buffer;
+  readonly etm?: boolean;
+}
+
+/** What may be done otherwise to a record of CBC. */
+export interface CbcOptions {
+  /** The value of the padding; the bytes are one more. */
+  readonly pad?: number;
+  /** All of the padding, with the last byte. */
+  readonly padBytes?: Buffer;
+  readonly spoilMac?: boolean;
+  readonly vector?: Buffer;
+}
+
+/** Vector, ciphertext and HMAC of RFC 5246 6.2.3.2, or of RFC 7366; `header(n)` is what the HMAC begins with, for n bytes. */
+function sealCbc(side: Side, header: (bytes: number) => Buffer, inner: Buffer, options: CbcOptions): Buffer {
+  const { etm = false, mac: macKey = Buffer.alloc(32) } = side;
+  const { vector = randomBytes(16), spoilMac = false } = options;
+  const tag = (data: Buffer, bytes: number): Buffer => {
+    const right = hmac(macKey, header(bytes), data);
+    if (spoilMac) right[7] = (right[7] as number) ^ 16;
+    return right;
+  };
+  const text = etm ? inner : Buffer.concat([inner, tag(inner, inner.length)]);
+  const pad = options.pad ?? 15 - (text.length % 16);
+  const padBytes = options.padBytes ?? Buffer.alloc(pad + 1, pad);
+  const cipher = createCipheriv('aes-128-cbc', side.key, vector).setAutoPadding(false);
+  const sealed = Buffer.concat([vector, cipher.update(Buffer.concat([text, padBytes])), cipher.final()]);
+  return etm ? Buffer.concat([sealed, tag(sealed, sealed.length)]) : sealed;
+}
+
+/** Throws when anything is wrong. */
+function openCbc(side: Side, header: (bytes: number) => Buffer, body: Buffer): Buffer {
+  const { etm = false, mac: macKey = Buffer.alloc(32) } = side;
+  const sealed = etm ? body.subarray(0, -32) : body;
+  if (etm && !hmac(macKey, header(sealed.length), sealed).equals(body.subarray(-32))) throw new Error('wrong HMAC');
+  const decipher = createDecipheriv('aes-128-cbc', side.key, sealed.subarray(0, 16)).setAutoPadding(false);
+  const text = Buffer.concat([decipher.update(sealed.subarray(16)), decipher.final()]);
+  const pad = text.at(-1) as number;
+  if (text.subarray(-pad - 1).some((byte) => byte !== pad)) throw new Error('wrong padding');
+  const rest = text.subarray(0, -pad - 1);
+  if (etm) return rest;
+  const content = rest.subarray(0, -32);
+  if (!hmac(macKey, header(content.length), content).equals(rest.subarray(-32))) throw new Error('wrong HMAC');
+  return content;
 }
 
 /** AAD of RFC 5246 6.2.3.3 with the numbers of RFC 6347, or of RFC 9146 5.3 where there is a connection ID. */
@@ -204,10 +273,14 @@ export function protect(
   type: number,
   seq: number,
   payload: Buffer,
-  options: { cid?: Buffer; padding?: number; epoch?: number; explicit?: Buffer; version?: number } = {},
+  options: { cid?: Buffer; padding?: number; epoch?: number; explicit?: Buffer; version?: number; cbc?: CbcOptions } = {},
 ): Buffer {
   const { cid = Buffer.alloc(0), padding = 0, epoch = 1, version = 0xfefd } = options;
   const inner = cid.length > 0 ? Buffer.concat([payload, num(type, 1), Buffer.alloc(padding)]) : payload;
+  if (side.aead === 'cbc') {
+    const header = (bytes: number): Buffer => aadOf(type, epoch, seq, cid, bytes, version);
+    return record(cid.length > 0 ? CID_RECORD : type, epoch, seq, sealCbc(side, header, inner, options.cbc ?? {}), { cid, version });
+  }
   const explicit = options.explicit ?? Buffer.concat([num(epoch, 2), num(seq, 6)]);
   const sealed = sealAead(
     side.aead,
@@ -222,9 +295,13 @@ export function protect(
 /** What a protected record held; throws when it is not authentic. */
 export function unprotect(side: Side, found: WireRecord): { type: number; data: Buffer } {
   const { type, epoch, seq, cid, body, version } = found;
-  const bytes = body.length - 8 - tagOf(side.aead);
-  const nonce = Buffer.concat([side.iv, body.subarray(0, 8)]);
-  const inner = openAead(side.aead, side.key, nonce, aadOf(type, epoch, seq, cid, bytes, version), body.subarray(8));
+  const header = (bytes: number): Buffer => aadOf(type, epoch, seq, cid, bytes, version);
+  let inner: Buffer;
+  if (side.aead === 'cbc') inner = openCbc(side, header, body);
+  else {
+    const nonce = Buffer.concat([side.iv, body.subarray(0, 8)]);
+    inner = openAead(side.aead, side.key, nonce, header(body.length - 8 - tagOf(side.aead)), body.subarray(8));
+  }
   if (type !== CID_RECORD) return { type, data: inner };
   let at = inner.length - 1;
   while (inner[at] === 0) at -= 1;

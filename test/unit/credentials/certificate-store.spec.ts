@@ -12,6 +12,8 @@ const raw = (text: string): Buffer => new X509Certificate(text).raw;
 const chain = [raw(LEAF), raw(INTERMEDIATE)];
 const sha256 = (der: Buffer): string => createHash('sha256').update(der).digest('hex');
 
+const UNTIL = Date.parse('2027-01-01T01:00:00Z');
+
 interface World {
   readonly devices?: readonly DeviceEntry[];
   readonly unknownDevices?: UnknownDevices;
@@ -24,7 +26,12 @@ interface World {
 
 function world({ devices = [], unknownDevices = 'refuse', own = [ownKey(P256)], anchors = [new X509Certificate(ROOT)], ...rest }: World) {
   const asked: (readonly Buffer[])[] = [];
-  const accepted: ChainVerdict = { accepted: true, publicKey: new X509Certificate(LEAF).publicKey, names: rest.names ?? ['dev'] };
+  const accepted: ChainVerdict = {
+    accepted: true,
+    publicKey: new X509Certificate(LEAF).publicKey,
+    names: rest.names ?? ['dev'],
+    until: UNTIL,
+  };
   const store = new DeviceCertificates({
     table: new DeviceTable({ devices, unknownDevices }),
     own: () => own,
@@ -84,6 +91,18 @@ describe('what certificates and raw public keys count', () => {
     const { validFrom, validTo } = new X509Certificate(LEAF);
     assert.match(await world({ devices, now: Date.parse(validTo) + 1 }).judge(), /^45: the certificate of the device "f" ended on /);
     assert.match(await world({ devices, now: Date.parse(validFrom) - 1 }).judge(), /^42: .* is valid from .* on only/);
+  });
+
+  it('[CRED-056] says for how long a certificate is good still: until it ends, or the first of its chain does', async () => {
+    const now = Date.parse('2027-01-01');
+    const goodFor = async ({ store }: ReturnType<typeof world>): Promise<number | undefined> => {
+      const verdict = await store.judge({ type: 'x509', chain });
+      assert.ok(verdict.accepted);
+      return verdict.validFor;
+    };
+    const fixed: DeviceEntry = { endpoint: 'f', mode: 'x509', certificate: LEAF };
+    assert.equal(await goodFor(world({ devices: [fixed], now })), Date.parse(new X509Certificate(LEAF).validTo) - now);
+    assert.equal(await goodFor(world({ devices: [{ endpoint: 'dev', mode: 'x509' }], now })), UNTIL - now);
   });
 
   it('[CRED-051] and no other certificate does, whatever a CA says', async () => {

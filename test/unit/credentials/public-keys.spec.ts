@@ -6,6 +6,7 @@ import { fingerprintOf } from '../../../lib/credentials/public-keys';
 import type { DeviceEntry } from '../../../lib/credentials/types';
 import type { Identity } from '../../../lib/transport/types';
 import { DEVICE, P256, P384, RSA } from '../../support/dtls/fixed-keys';
+import { forge } from '../../support/forge';
 
 const wrong = (text: RegExp, secret?: string) => (error: unknown) =>
   error instanceof DeviceTableError && text.test(error.message) && (secret === undefined || !error.message.includes(secret));
@@ -27,6 +28,10 @@ describe('devices with raw public keys and certificates', () => {
     ['base64 of several lines', DEVICE.publicKey.toString('base64').replace(/.{20}/g, '$&\n')],
     ['base64 that says so', `base64:${DEVICE.publicKey.toString('base64url')}`],
     ['hexadecimal digits', DEVICE.publicKey.toString('hex')],
+    ['digits that say so', `hex:${DEVICE.publicKey.toString('hex')}`],
+    ['digits as C writes them', `0x${DEVICE.publicKey.toString('hex')}`],
+    ['digits with blanks', DEVICE.publicKey.toString('hex').toUpperCase().replace(/.{8}/g, '$& \r\n')],
+    ['PEM with the ends of its lines written out', pem('PUBLIC KEY', DEVICE.publicKey).replaceAll('\n', '\\n')],
     ['digits with colons', DEVICE.publicKey.toString('hex').replace(/..(?=.)/g, '$&:')],
     ['bytes', new Uint8Array(DEVICE.publicKey)],
     ['bytes with others after them', Buffer.concat([DEVICE.publicKey, Buffer.from('more')])],
@@ -35,6 +40,26 @@ describe('devices with raw public keys and certificates', () => {
       const { entry, key } = check({ mode: 'rpk', publicKey });
       assert.deepEqual(entry, { endpoint: 'dev', mode: 'rpk', identity: sha256(DEVICE.publicKey) });
       assert.deepEqual(key, DEVICE.publicKey);
+    });
+  }
+
+  for (const [what, from, to] of [
+    // Made by openssl pkey -pubout, with -ec_conv_form compressed, and with -ec_param_enc explicit.
+    [
+      'a compressed point',
+      'MDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgACzXG2sZXapESHIHeYVvfaQzYjWQPf4D9PbemOUI+Z9pc=',
+      'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEzXG2sZXapESHIHeYVvfaQzYjWQPf4D9PbemOUI+Z9petAvk2mQFnCmoQgrdiR//NFN2FQDEQvhe4mSg+GOnm6A==',
+    ],
+    [
+      'a curve in full',
+      'MIIBSzCCAQMGByqGSM49AgEwgfcCAQEwLAYHKoZIzj0BAQIhAP////8AAAABAAAAAAAAAAAAAAAA////////////////MFsEIP////8AAAABAAAAAAAAAAAAAAAA///////////////8BCBaxjXYqjqT57PrvVV2mIa8ZR0GsMxTsPY7zjw+J9JgSwMVAMSdNgiG5wSTamZ44ROdJreBn36QBEEEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9QIhAP////8AAAAA//////////+85vqtpxeehPO5ysL8YyVRAgEBA0IABM1xtrGV2qREhyB3mFb32kM2I1kD3+A/T23pjlCPmfaXrQL5NpkBZwpqEIK3Ykf/zRTdhUAxEL4XuJkoPhjp5ug=',
+      'MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEzXG2sZXapESHIHeYVvfaQzYjWQPf4D9PbemOUI+Z9petAvk2mQFnCmoQgrdiR//NFN2FQDEQvhe4mSg+GOnm6A==',
+    ],
+  ] as const) {
+    it(`[CRED-015] a key with ${what} is the same key`, () => {
+      const { entry, key } = check({ mode: 'rpk', publicKey: from });
+      assert.equal(key?.toString('base64'), to);
+      assert.equal(entry.identity, sha256(Buffer.from(to, 'base64')));
     });
   }
 
@@ -87,6 +112,8 @@ describe('devices with raw public keys and certificates', () => {
     ['a private key', pkcs8, /its certificate is a private key/],
     ['a certificate and its private key', pem('CERTIFICATE', DEVICE.certificate) + sec1, /its certificate is a private key/],
     ['a chain', pem('CERTIFICATE', DEVICE.certificate).repeat(2), /its certificate has 2 parts in PEM; it must be one/],
+    ['of a key on Ed25519', forge({ subject: 'ed', key: 'ed25519' }).der, /a key of the type ed25519; it must be one of ECDSA or RSA/],
+    ['of a short key of RSA', forge({ subject: 'short', key: 'rsa1024' }).der, /a key of RSA with 1024 bits; 2048 are the least/],
     ['nothing of the kind', 'aGVsbG8=', /is no X.509 certificate in DER or PEM/],
   ] as const) {
     it(`[CRED-016] refuses a certificate that is ${what}`, () => assert.throws(() => check({ mode: 'x509', certificate }), wrong(text)));

@@ -307,6 +307,40 @@ describe('DTLS: handshakes with raw public keys and certificates', () => {
     assert.deepEqual([reason(ground), ground.core.sizes()], ['cancelled', NOTHING]);
   });
 
+  it('[DTLS-249] by any of the names that its certificate holds, and not by those of other modes', () => {
+    const store = all();
+    const ground = groundWith({
+      ...store,
+      judge: (shown) => {
+        const verdict = store.judge(shown);
+        return verdict.accepted ? { ...verdict, identity: { ...verdict.identity, aliases: ['urn:dev:1', 'urn:dev:2'] } } : verdict;
+      },
+    });
+    for (const [mode, name, ends] of [
+      ['x509', 'urn:dev:2', true],
+      ['x509', 'certificate 0', true],
+      ['psk', 'urn:dev:1', false],
+      ['x509', 'urn:dev:3', false],
+    ] as const) {
+      const device = client(ground, x509()).greet();
+      device.send(device.certificate(), device.keyExchange());
+      ground.core.closePrincipal({ scheme: 'coaps', mode, name }, ground.now);
+      device.send(device.certificateVerify(), device.ccs(), device.finished());
+      assert.equal(device.serverFinished, ends ? 'none' : 'right', name);
+    }
+  });
+
+  it('[DTLS-249] nor does one whose kind of proof lost its worth meanwhile', () => {
+    const ground = groundWith();
+    const device = client(ground, x509()).greet();
+    device.send(device.certificate(), device.keyExchange());
+    ground.core.dropHandshakes(({ mode }) => mode === 'rpk', ground.now);
+    assert.equal(ground.core.sizes().handshakes, 1);
+    ground.core.dropHandshakes(({ mode }) => mode === 'x509', ground.now);
+    device.send(device.certificateVerify(), device.ccs(), device.finished());
+    assert.deepEqual([reason(ground), ground.core.sizes()], ['cancelled', NOTHING]);
+  });
+
   it('[DTLS-250] all modes at the same time on one port', () => {
     const ground = groundWith();
     const devices = [client(ground, rpk()), client(ground, { ...x509(P256), suite: 'ECDHE_RSA_GCM' }), client(ground, {})];

@@ -6,7 +6,7 @@ import { Group } from '../../../lib/dtls/constants';
 import { open, seal } from '../../../lib/dtls/crypto/aead';
 import { agree, generateEphemeral } from '../../../lib/dtls/crypto/ecdh';
 import { Hmac } from '../../../lib/dtls/crypto/hmac';
-import { aeadKeys, masterSecret, prf, pskPremaster, sha256, verifyData } from '../../../lib/dtls/crypto/prf';
+import { masterSecret, prf, pskPremaster, recordKeys, sha256, verifyData } from '../../../lib/dtls/crypto/prf';
 import { HandshakeError } from '../../../lib/dtls/errors';
 import { wholeMessage } from '../../../lib/dtls/handshake/messages';
 import { readRecord } from '../../../lib/dtls/record/codec';
@@ -181,6 +181,8 @@ describe('DTLS: recorded conversations of OpenSSL and GnuTLS', () => {
     ['openssl-psk-ccm8', 0xc0a8, true, 'said by the server\n'],
     ['openssl-psk-ccm', 0xc0a4, true, 'said by the server\n'],
     ['openssl-psk-gcm', 0x00a8, true, 'said by the server\n'],
+    ['openssl-psk-cbc', 0x00ae, true, 'said by the server\n'],
+    ['openssl-psk-cbc-etm', 0x00ae, true, 'said by the server\n'],
     ['gnutls-psk-ccm8-no-ems', 0xc0a8, false, 'first line\n'],
   ] as const) {
     it(`[DTLS-005] ${name}: both Finished messages and what was said`, () => {
@@ -193,6 +195,7 @@ describe('DTLS: recorded conversations of OpenSSL and GnuTLS', () => {
       let clientRandom = Buffer.alloc(0);
       let serverRandom = Buffer.alloc(0);
       let master: Buffer | undefined;
+      const encryptThenMac = name.endsWith('-etm');
       const links: Record<string, SecureLink> = {};
       const suite = suiteById(suiteId);
       assert.ok(suite);
@@ -227,10 +230,10 @@ describe('DTLS: recorded conversations of OpenSSL and GnuTLS', () => {
           if (message.type === 16) {
             const premaster = pskPremaster(psk);
             master = masterSecret(premaster, extended ? { sessionHash: sha256(transcript) } : { clientRandom, serverRandom });
-            const { client, server } = aeadKeys(master, clientRandom, serverRandom);
+            const { client, server } = recordKeys(suite.cipher, master, clientRandom, serverRandom);
             const none = Buffer.alloc(0);
-            links['client'] = new SecureLink({ suite, read: client, write: server, ownCid: none, peerCid: none });
-            links['server'] = new SecureLink({ suite, read: server, write: client, ownCid: none, peerCid: none });
+            links['client'] = new SecureLink({ suite, encryptThenMac, read: client, write: server, ownCid: none, peerCid: none });
+            links['server'] = new SecureLink({ suite, encryptThenMac, read: server, write: client, ownCid: none, peerCid: none });
           }
         }
       }

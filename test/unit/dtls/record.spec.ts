@@ -232,11 +232,13 @@ describe('DTLS: records', () => {
   it('[DTLS-069] two links of our own agree with each other, with and without connection IDs', () => {
     const suite = suiteById(0xc0a8);
     assert.ok(suite);
-    const one = { key: Buffer.alloc(16, 1), salt: Buffer.alloc(4, 2) };
-    const two = { key: Buffer.alloc(16, 3), salt: Buffer.alloc(4, 4) };
+    const mac = Buffer.alloc(0);
+    const one = { key: Buffer.alloc(16, 1), salt: Buffer.alloc(4, 2), mac };
+    const two = { key: Buffer.alloc(16, 3), salt: Buffer.alloc(4, 4), mac };
+    const encryptThenMac = false;
     for (const cid of [Buffer.alloc(0), Buffer.from('beef', 'hex'), Buffer.alloc(20, 9)]) {
-      const left: SecureLink = new SecureLink({ suite, write: one, read: two, peerCid: cid, ownCid: Buffer.alloc(0) });
-      const right: SecureLink = new SecureLink({ suite, write: two, read: one, peerCid: Buffer.alloc(0), ownCid: cid });
+      const left: SecureLink = new SecureLink({ suite, encryptThenMac, write: one, read: two, peerCid: cid, ownCid: Buffer.alloc(0) });
+      const right: SecureLink = new SecureLink({ suite, encryptThenMac, write: two, read: one, peerCid: Buffer.alloc(0), ownCid: cid });
       const bytes = left.seal(wire.DATA, Buffer.from('hello'));
       assert.equal(bytes.length, 5 + left.overhead);
       const opened: ReturnType<SecureLink['open']> = right.open(readRecord(bytes, 0, cid.length)!, 0, true);

@@ -9,7 +9,7 @@ import * as wire from '../../support/dtls/wire';
 const identity = { scheme: 'coaps', mode: 'psk', name: IDENTITY.toString() } as const;
 
 function resuming(options: Partial<GroundOptions> = {}): DtlsGround {
-  return createDtlsGround({ stillGood: () => true, ...options });
+  return createDtlsGround({ proof: () => 'proof', ...options });
 }
 
 function connected(ground: DtlsGround, options: Partial<ClientOptions> = {}): ScriptedClient {
@@ -30,11 +30,16 @@ const rpk: Partial<ClientOptions> = {
 const certificates = testStore({ own: [ownKey(P256)], known: new Map([[DEVICE.publicKey.toString('hex'), 'device']]) });
 
 describe('DTLS: resumption', () => {
-  for (const suite of [...Object.keys(wire.SUITES), 'ECDHE_ECDSA_CCM_8']) {
+  for (const suite of [...Object.keys(wire.SUITES), 'ECDHE_ECDSA_CCM_8', 'PSK_CBC', 'ECDHE_PSK_CBC']) {
     for (const cid of [undefined, Buffer.from('c1d0', 'hex')]) {
       it(`[DTLS-300] ${suite}${cid ? ' with connection IDs' : ''}: a session goes on under new keys, without a key exchange`, () => {
         const ground = resuming({ certificates });
-        const first = connected(ground, { ...(suite in wire.CERTIFICATE_SUITES ? rpk : {}), suite, ...(cid && { cid }) });
+        const first = connected(ground, {
+          ...(suite in wire.CERTIFICATE_SUITES ? rpk : {}),
+          suite,
+          etm: cid !== undefined,
+          ...(cid && { cid }),
+        });
         const before = ground.peer();
         assert.equal(first.hello?.sessionId.length, 32);
         const sent = ground.sent.length;
@@ -108,12 +113,14 @@ describe('DTLS: resumption', () => {
   });
 
   it('[DTLS-304] who has lost the right resumes nothing', () => {
-    let good = true;
-    const ground = createDtlsGround({ stillGood: () => good });
+    let proof: string | undefined = 'one key';
+    const ground = createDtlsGround({ proof: () => proof });
     const first = connected(ground);
-    good = false;
+    proof = undefined;
     assert.equal(again(ground, first, { seed: 9 }).resumed, false);
-    good = true;
+    proof = 'another key';
+    assert.equal(again(ground, first, { seed: 12 }).resumed, false);
+    proof = 'one key';
     assert.ok(again(ground, first, { seed: 10 }).resumed, 'it was asked each time');
     ground.core.closePrincipal(identity, ground.now);
     assert.equal(again(ground, first, { seed: 11 }).resumed, false, 'a key that was changed makes an end of it');

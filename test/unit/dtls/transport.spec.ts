@@ -28,13 +28,13 @@ interface End {
 const ends: End[] = [];
 
 /** A CoAP endpoint over DTLS over UDP on loopback, which serves /hello. */
-async function openEnd(options: Partial<DtlsTransportOptions> & { split?: boolean } = {}): Promise<End> {
+async function openEnd(options: Partial<DtlsTransportOptions> & { split?: boolean; rebinds?: boolean } = {}): Promise<End> {
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);
   const driver = new Driver({ clock: createRealClock(), onError });
   const endpoint = new CoapEndpoint({ driver, onError });
   const reports: DtlsReport[] = [];
-  const { split = false, ...others } = options;
+  const { split = false, rebinds = true, ...others } = options;
   const secure = new DtlsTransport({
     driver,
     keys,
@@ -43,7 +43,7 @@ async function openEnd(options: Partial<DtlsTransportOptions> & { split?: boolea
     ...others,
     onReport: (report) => {
       reports.push(report);
-      if (report.kind === 'rebind') endpoint.rebind(report.from, report.to);
+      if (report.kind === 'rebind' && rebinds) endpoint.rebind(report.from, report.to);
       others.onReport?.(report);
     },
   });
@@ -142,6 +142,51 @@ describe('DTLS as a transport of CoAP', () => {
     assert.equal(textOf(await ask(device, again)), 'hello urn:dev:1');
     const rebind = server.reports.find((report) => report.kind === 'rebind');
     assert.ok(rebind?.kind === 'rebind' && rebind.from === old && rebind.to === server.requests[0]?.peer);
+  });
+
+  it('[DTLS-136] a session that gave way is let go: its requests end at once, those that wait go over the new one, and nothing holds its keys', async () => {
+    for (const follows of [true, false]) {
+      const server = await openEnd({ rebinds: follows });
+      const device = await openEnd();
+      const route = device.udp.peer('127.0.0.1', server.udp.port);
+      const first = await device.secure.connect(route, { identity: IDENTITY, key: KEY });
+      await ask(device, first);
+      const [old] = server.secure.peers();
+      assert.ok(old);
+      // The device has no answer to this, and so says nothing but that it got it.
+      device.endpoint.route('slow', { methods: [Code.GET], handle: () => undefined }, 'test');
+      const underWay = ask(server, old, ['slow']);
+      const waiting = ask(server, old);
+      await device.secure.connect(route, { identity: IDENTITY, key: KEY });
+      assert.equal(textOf(await underWay), 'unreachable');
+      assert.equal(textOf(await waiting), follows ? 'hello urn:dev:1' : 'unreachable');
+      assert.equal(server.endpoint.sizes().peers, follows ? 1 : 0);
+    }
+  });
+
+  it('[DTLS-137] a request to a session that has ended fails at once, and nothing is sent for it', async () => {
+    const server = await openEnd();
+    const device = await openEnd();
+    const peer = await device.secure.connect(device.udp.peer('127.0.0.1', server.udp.port), { identity: IDENTITY, key: KEY });
+    await ask(device, peer);
+    const [there] = server.secure.peers();
+    assert.ok(there);
+    server.secure.closePeer(there);
+    assert.equal(there.ended, true);
+    const { sent } = server.endpoint.counters;
+    const ends: string[] = [];
+    const body = {
+      size: 5_000,
+      read: () => assert.fail('nobody wants it'),
+      end: (why?: { reason: string }) => void ends.push(why?.reason ?? ''),
+    };
+    const failed: Promise<Outcome> = new Promise((resolve) =>
+      server.endpoint.request(there, { code: Code.PUT, path: ['hello'], body }, resolve),
+    );
+    assert.equal(textOf(await failed), 'unreachable');
+    assert.equal(textOf(await ask(server, there)), 'unreachable');
+    assert.deepEqual([ends, server.endpoint.counters.sent, server.secure.counters.sendsRefused], [['unreachable'], sent, 0]);
+    assert.equal(server.endpoint.sizes().exchanges, 0);
   });
 
   it('[DTLS-134] the end of a session, and news that its address is not there, reach the sink', async () => {

@@ -13,7 +13,12 @@ import type { Request } from './tiny-peer';
 
 export type SecurePeerOptions = { readonly port: number } & (
   | { readonly identity: string; readonly key: Buffer }
-  | { readonly own: OwnKey; readonly type: CertificateType; /** What of the server's counts, DER. */ readonly server: Buffer }
+  | {
+      readonly own: OwnKey;
+      readonly type: CertificateType;
+      readonly serverType?: CertificateType;
+      /** What of the server's counts, DER. */ readonly server: Buffer;
+    }
 );
 
 /** The least of a device over DTLS on a real socket, which may change its port. */
@@ -144,7 +149,8 @@ export class SecurePeer {
 
 function credentialsOf(options: SecurePeerOptions): ClientCredentials {
   if ('key' in options) return { identity: Buffer.from(options.identity), key: options.key };
-  return { own: options.own, type: options.type, serverType: options.type };
+  const { own, type, serverType = type } = options;
+  return { own, type, serverType };
 }
 
 async function bound(): Promise<dgram.Socket> {

@@ -326,6 +326,8 @@ describe('a server with CoAP over DTLS', () => {
       for (const file of markFiles(storeDir)) rmSync(file);
       const second = await opened(storeDir);
       const [observation] = second.server.observations('a');
+      const asked = await second.server.perform('a', { kind: 'Read', path: { ids: [3, 0, 9] } });
+      assert.ok(asked.kind === 'failed' && asked.code === 'UNREACHABLE', 'it has no session: told at once');
       const again = await device(second.server, 'a');
       const request = await again.next();
       assert.deepEqual([request.code, request.options.some(({ name }) => name === 'Observe')], ['0.01', true]);

@@ -1,7 +1,9 @@
 package nodered.lwm2m.interop;
 
 import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.eclipse.californium.core.config.CoapConfig;
 import org.eclipse.californium.elements.config.Configuration;
 import org.eclipse.californium.scandium.config.DtlsConfig;
 import org.eclipse.californium.scandium.dtls.cipher.CipherSuite;
@@ -69,6 +71,9 @@ public final class Client {
         Configuration configuration = endpoints.createDefaultConfiguration();
         if (options.cid != null) {
             configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, options.cid);
+        }
+        if (options.ackTimeout != null) {
+            configuration.set(CoapConfig.ACK_TIMEOUT, options.ackTimeout, TimeUnit.MILLISECONDS);
         }
         if (options.cipherSuites != null) {
             configuration.set(DtlsConfig.DTLS_RECOMMENDED_CIPHER_SUITES_ONLY, false);

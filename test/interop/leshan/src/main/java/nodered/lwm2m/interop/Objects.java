@@ -121,6 +121,11 @@ final class Objects {
                 values.put(20, 0L);
                 values.put(21, 64L);
                 break;
+            case 4:
+                values.put(0, 6L);
+                values.put(2, -82L);
+                values.put(3, 70L);
+                break;
             case 5:
                 values.put(3, 0L);
                 values.put(5, 0L);

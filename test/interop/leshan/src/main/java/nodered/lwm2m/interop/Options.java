@@ -7,7 +7,7 @@ final class Options {
     static final String USAGE =
         "--server coap://host:port --endpoint NAME [--lifetime SECONDS] [--security none|psk|rpk|x509]"
             + " [--identity ID --key HEX] [--public-key HEX --private-key HEX --server-key HEX]"
-            + " [--cid LENGTH] [--cipher-suites A,B] [--queue-mode] [--bootstrap] [--format tlv|senml-json|senml-cbor] [--old-formats]";
+            + " [--cid LENGTH] [--cipher-suites A,B] [--ack-timeout MS] [--queue-mode] [--bootstrap] [--format tlv|senml-json|senml-cbor] [--old-formats]";
 
     String server = "";
     String endpoint = "leshan";
@@ -25,6 +25,8 @@ final class Options {
     Integer cid;
     /** Names of the cipher suites it offers; null: what the library would. */
     String cipherSuites;
+    /** ACK_TIMEOUT of CoAP in ms; null: that of the standard. */
+    Long ackTimeout;
     boolean queueMode;
     boolean bootstrap;
     /** Also speak the formats LwM2M used before it had registered numbers (1541 to 1543). */
@@ -83,6 +85,9 @@ final class Options {
                     break;
                 case "--cipher-suites":
                     options.cipherSuites = value;
+                    break;
+                case "--ack-timeout":
+                    options.ackTimeout = Long.valueOf(value);
                     break;
                 case "--lifetime":
                     options.lifetime = Long.parseLong(value);
