@@ -60,6 +60,35 @@ describe('specification of behaviour', () => {
     assert.deepEqual(unknown, []);
   });
 
+  it('names tests and requirements in the checklist of DTLS that there are, for all of its groups', () => {
+    const rows = readFileSync(path.join(root, 'docs/dtls-checklist.md'), 'utf8')
+      .split('\n')
+      .flatMap((line) => (/^\|\s*\d+\s*\|/.test(line) ? [line.split('|').map((cell) => cell.trim())] : []));
+    assert.deepEqual(
+      rows.map(([, group]) => Number(group)),
+      Array.from({ length: 45 }, (_, index) => index + 1),
+    );
+    const missing: string[] = [];
+    for (const [, group, , files = '', ids = ''] of rows) {
+      // A name without a folder is in that of the one before it.
+      let folder = '';
+      const named = [...files.matchAll(/`([^`]+)`/g)].map((match) => {
+        const name = match[1]!;
+        if (name.includes('/')) folder = path.dirname(name);
+        return name.includes('/') ? name : `${folder}/${name}`;
+      });
+      const own = new Set(
+        named.flatMap((name) =>
+          existsSync(path.join(root, 'test', name)) ? idsOfTest(readFileSync(path.join(root, 'test', name), 'utf8')) : [],
+        ),
+      );
+      for (const name of named) if (!existsSync(path.join(root, 'test', name))) missing.push(`${group}: there is no ${name}`);
+      for (const id of ids.split(',').map((text) => text.trim())) if (!own.has(id)) missing.push(`${group}: ${id} is in none of its files`);
+      if (named.length === 0) missing.push(`${group}: it names no file`);
+    }
+    assert.deepEqual(missing, []);
+  });
+
   it('reads ids from tables and tests, and nothing else', () => {
     assert.deepEqual(idsOfSpec('| id | text |\n|---|---|\n| COAP-001 | x |\n| `RD-012` | see COAP-002 |\nCOAP-003 | y |'), [
       'COAP-001',

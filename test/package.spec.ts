@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import type { ExecFileSyncOptionsWithStringEncoding } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -76,6 +76,15 @@ describe('package', () => {
   });
 
   describe('package.json', () => {
+    it('has dependencies that fit each other: npm 10 installs nothing otherwise', () => {
+      const { stdout } = spawnSync('npm', ['ls', '--all'], { ...quiet, cwd: root });
+      assert.match(stdout, /node-red@/);
+      assert.deepEqual(
+        stdout.split('\n').filter((line) => line.includes('invalid:')),
+        [],
+      );
+    });
+
     it('has what the flow library asks for', () => {
       assert.match(manifest.name, /^@[a-z0-9-]+\/[a-z0-9-]+$/);
       assert.equal(manifest.license, 'Apache-2.0');

@@ -172,3 +172,8 @@ function passedOver(min: string, max: string, number: (name: string) => number |
     ? [`"${max}" (${high}) is less than "${min}" (${low}): the device passes "${max}" over.`]
     : [];
 }
+
+/** The version of LwM2M that brought an attribute of the class NOTIFICATION. */
+export function attributeSince(name: string): Lwm2mVersion {
+  return (Object.hasOwn(ROWS, name) ? ROWS[name] : undefined)?.since ?? '1.0';
+}

@@ -15,6 +15,7 @@ import { hostList, listenAddresses } from '../transport/addresses';
 import { acquireListener, listenerKey, releaseListener } from '../transport/listeners';
 import { watchLoopDelay, type LoopWatch } from '../transport/loop-delay';
 import { Security } from './security';
+import { ServerProfiles } from './server-profiles';
 import { ServerStore } from './server-store';
 import { DEFAULT_PORT, settings } from './settings';
 import type { Lwm2mServer, Lwm2mServerOptions } from './types';
@@ -59,7 +60,20 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
   const prefix = `${options.storeId ?? name}/`;
   const pump = new EventPump({ deliver: publish, ...(options.eventsPerTurn !== undefined && { perTurn: options.eventsPerTurn }) });
 
+  const profiles = new ServerProfiles({
+    model: models.model,
+    wanted: (endpoint) => security.table.get(endpoint)?.profile,
+    tell: (event) => pump.push(event),
+    onError,
+  });
+  profiles.logs = initial.transportLog;
+
   function publish(event: ServerEvent): void {
+    hand(event);
+    for (const derived of profiles.derived(event)) hand(derived);
+  }
+
+  function hand(event: ServerEvent): void {
     for (const subscriber of subscribers) {
       try {
         subscriber(event);
@@ -98,15 +112,23 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
         const kept = store && { keeper: store.keeper };
         await security.open({ driver, sink: endpoint, addresses, receiveBuffer, store: store?.store, storeDir, prefix });
         const devices = security.table;
-        core = new ServerCore({ name, endpoint, driver, model: models.model, onError, ...kept, overloaded, devices, ...current });
-        core.subscribe((event) => pump.push(event));
+        profiles.open(driver, store?.keeper);
+        const above = { ...kept, companion: profiles };
+        core = new ServerCore({ name, endpoint, driver, model: models.model, onError, ...above, overloaded, devices, ...current });
+        core.subscribe((event) => {
+          pump.push(event);
+          profiles.hear(event);
+        });
+        profiles.attach(core);
         await store?.restore(core, routeOf(acquired));
         security.attach(core);
+        profiles.begin();
       } finally {
         release();
       }
     } catch (error) {
       core?.close();
+      profiles.close();
       core = undefined;
       await security.close();
       if (acquired) await releaseListener(key);
@@ -172,6 +194,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     await security.close();
     // While the core is still there to be asked for its records.
     await closeStore();
+    profiles.close();
     core = undefined;
     await releaseListener(key);
   }
@@ -198,9 +221,12 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       return listener ? security.port : 0;
     },
     knownDevices: () => security.table.list(),
-    addDevice: (device) => running().add(device),
-    replaceDevice: (device) => running().replace(device),
-    removeDevice: (endpoint) => running().remove(endpoint),
+    addDevice: (device) => profiles.reconsidered(running().add(device)),
+    replaceDevice: (device) => profiles.reconsidered(running().replace(device)),
+    removeDevice(endpoint) {
+      running().remove(endpoint);
+      profiles.reconsidered({ endpoint });
+    },
     get listening() {
       return listener !== undefined;
     },
@@ -216,6 +242,16 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     observations: (endpoint) => (listener && core?.observations(endpoint)) ?? [],
     unwelcome: () => (listener && core?.unwelcome()) ?? [],
     lastValues: (endpoint) => core?.lastValues(endpoint) ?? new Map<string, LastValue>(),
+    setProfiles: (list) => profiles.set(list),
+    profileOf: (endpoint) => {
+      const profile = profiles.of(endpoint);
+      return profile && { id: profile.id, name: profile.name };
+    },
+    previewProfile: (endpoint, profile) => profiles.preview(endpoint, profile),
+    learnProfile: (endpoint) => profiles.learn(endpoint),
+    scalesOf: (endpoint) => profiles.scalesOf(endpoint),
+    keysOf: (endpoint) => profiles.keysOf(endpoint),
+    currentValues: (endpoint) => profiles.currentValues(endpoint),
     model: models.model,
     async modelFiles(scope) {
       await models.refresh();
@@ -257,9 +293,12 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
       const wanted = settings(next);
       security.configure(next);
       current = wanted;
+      profiles.logs = wanted.transportLog;
       hear = next.onError;
       ({ onNotice: notice, onModelProblem } = next);
       core?.configure({ ...current, devices: security.table });
+      // The device table may name other profiles.
+      profiles.begin();
       statsTimer?.setInterval(current.statsInterval);
       listener?.driver.changed();
     },

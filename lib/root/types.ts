@@ -4,10 +4,21 @@ import type { DeviceEntry } from '../credentials/types';
 import type { Model } from '../model/types';
 import type { ModelProblem, ModelScope } from '../models/registry';
 import type { ModelFile } from '../models/types';
+import type { ProfilePreview } from '../profile/remarks';
+import type { ProfileDefinition, ProfileError, ProfileSettings } from '../profile/types';
 import type { LastValue } from '../server/last-values';
 import type { QueueSettings } from '../server/presence';
 import type { ServerStats } from '../server/stats';
-import type { Observation, Operation, OperationOptions, OperationResult, QueuedCommand, Registration, ServerEvent } from '../server/types';
+import type {
+  KeyedValues,
+  Observation,
+  Operation,
+  OperationOptions,
+  OperationResult,
+  QueuedCommand,
+  Registration,
+  ServerEvent,
+} from '../server/types';
 import type { Clock } from '../transport/types';
 import type { SecurityOptions } from './security';
 
@@ -44,6 +55,8 @@ export interface Lwm2mServerOptions extends SecurityOptions {
   readonly onNotice?: (text: string) => void;
   /** A device that registers anew is asked again for what it observed. Default true. */
   readonly observeAgain?: boolean;
+  /** What goes to and fro between server and devices as `log` events, in words, without values. Default true. */
+  readonly transportLog?: boolean;
   /** Seconds between two `stats` events, at least 1; 0, the default, for none. */
   readonly statsInterval?: number;
   /** A folder of object definition files (OMA XML), watched while the server runs. It may be missing, and come later. */
@@ -90,6 +103,23 @@ export interface Lwm2mServer {
   replaceDevice(device: DeviceEntry): ListedDevice;
   /** Throws `CredentialsError` UNKNOWN_ENDPOINT for what was not added so. Ends its session and registration. */
   removeDevice(endpoint: string): void;
+  /**
+   * All profiles from now on; until they are given the first time nothing is asked because of one. Devices are asked for the difference.
+   * Returns those that cannot be used: their devices are left as they are.
+   */
+  setProfiles(profiles: readonly ProfileSettings[]): { readonly id: string; readonly error: ProfileError }[];
+  /** The profile of a device, where it has one. */
+  profileOf(endpoint: string): { readonly id: string; readonly name: string } | undefined;
+  /** The requests a profile would make to a registered device. Throws `ProfileError`, or Error in words. */
+  previewProfile(endpoint: string, profile: ProfileSettings): ProfilePreview;
+  /** A profile of what a registered device has. Rejects with an Error in words. */
+  learnProfile(endpoint: string): Promise<ProfileDefinition>;
+  /** Path by key, of what a registered device has of its profile. */
+  keysOf(endpoint: string): Readonly<Record<string, string>>;
+  /** How values under such keys are scaled, where they are. */
+  scalesOf(endpoint: string): Readonly<Record<string, { readonly factor: number; readonly offset: number }>>;
+  /** What a device said last under its keys: at most one event of telemetry and one of attributes. */
+  currentValues(endpoint: string): KeyedValues[];
   /** The object definitions in use; always the present ones, so it can be kept. */
   readonly model: Model;
   /** The definition files of a folder, after a new look at it; none while the server does not run. */

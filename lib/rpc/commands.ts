@@ -1,6 +1,9 @@
 import type { Operation } from '../server/types';
 import { CommandError, show } from './errors';
 
+/** Most commands are one operation; UpdateAttributes is a write for each key whose value differs. */
+export type CommandMethod = Operation['kind'] | 'UpdateAttributes';
+
 /** One parameter of a command. */
 export interface ParamRow {
   readonly name: string;
@@ -10,9 +13,9 @@ export interface ParamRow {
 
 /** A command this version does. */
 export interface CommandRow {
-  readonly method: Operation['kind'];
-  /** What it is about: one path, several, several with their values, or the whole device. */
-  readonly target: 'path' | 'paths' | 'nodes' | 'device';
+  readonly method: CommandMethod;
+  /** What it is about: one path, several, several with their values, the whole device, or what the parameters themselves name by key. */
+  readonly target: 'path' | 'paths' | 'nodes' | 'device' | 'keys';
   readonly params: readonly ParamRow[];
   /** How many ids a path may have: 1 object, 2 object instance, 3 resource, 4 resource instance. */
   readonly levels: readonly number[];
@@ -34,7 +37,7 @@ const ATTRIBUTES = optional('attributes');
 const STRICT = optional('strict');
 
 function row(
-  method: Operation['kind'],
+  method: CommandMethod,
   target: CommandRow['target'],
   levels: readonly number[],
   params: readonly ParamRow[],
@@ -82,6 +85,7 @@ export const COMMANDS: readonly CommandRow[] = [
     [...PATH, needed('attributes'), TIMEOUT],
     'WriteAttributes {"id":"/3/0/9","attributes":{"pmin":10,"pmax":60}}',
   ),
+  row('UpdateAttributes', 'keys', [3, 4], [], 'UpdateAttributes {"timezone":"Europe/Vienna"}'),
   row('Execute', 'path', [3], [...PATH, optional('value'), TIMEOUT], 'Execute {"id":"/3/0/4"}'),
   row(
     'Create',

@@ -2,7 +2,7 @@ import type { DataNode, Path } from '../lwm2m/types';
 import type { Model } from '../model/types';
 import type { ObjectLink, Observation, Registration } from '../server/types';
 import { formatPath } from '../lwm2m/path';
-import { latest, valueOut } from './values-out';
+import { latest, valueOut } from '../lwm2m/value-out';
 
 /** The parts of `msg.lwm2m`: plain objects, fresh at every call, so that no two receivers share one. */
 export type Part = Record<string, unknown>;
@@ -22,6 +22,7 @@ export function describeRegistration(registration: Registration): Part {
     identity: { scheme, mode, name },
     registeredAt: registration.registeredAt,
     updatedAt: registration.updatedAt,
+    lastSeenAt: registration.lastSeenAt,
   };
 }
 

@@ -2,7 +2,7 @@
 export { COMMANDS, findCommand } from './commands';
 export type { CommandRow, ParamRow } from './commands';
 export { CommandError } from './errors';
-export { toMessage } from './messages';
+export { toKeyMessages, toMessage } from './messages';
 export type { EventMessage, MessageOptions } from './messages';
 export { FORMATS, toOperation } from './operations';
 export type { ReadyOperation } from './operations';
@@ -17,5 +17,6 @@ export type * from './types';
 export { scalarIn } from './scalar-in';
 export { valuesIn } from './values-in';
 export type { ValuesIn, ValuesInContext } from './values-in';
-export { latest, shape, valueOut } from './values-out';
+export { shape } from './values-out';
+export { latest, valueOut } from '../lwm2m/value-out';
 export type { ShapeContext } from './values-out';

@@ -1,5 +1,6 @@
 /** The texts in which the IoT Hub answers, for those who move from it: those of its documentation, in UTC and with ids ascending. */
 import type { Link } from '../lwm2m/link-format';
+import { latest } from '../lwm2m/value-out';
 import type { DataNode, ResourceType } from '../lwm2m/types';
 import type { Operation } from '../server/types';
 import { formatLinks, parseLinks } from '../lwm2m/link-format';
@@ -7,7 +8,6 @@ import { formatPath, isWithin } from '../lwm2m/path';
 import type { Answer } from './answers';
 import { readLinks } from './answers';
 import type { ShapeContext } from './values-out';
-import { latest } from './values-out';
 
 const TYPES: Readonly<Record<ResourceType, string>> = {
   string: 'STRING',

@@ -1,14 +1,15 @@
 import type { DataNode } from '../lwm2m/types';
 import type { Model } from '../model/types';
-import type { Registration, ServerEvent } from '../server/types';
+import type { KeyedValues, Registration, ServerEvent } from '../server/types';
 import type { InstanceKeys } from './types';
 import { formatPath } from '../lwm2m/path';
+import { latest } from '../lwm2m/value-out';
 import { omaModel } from '../model/oma';
 import type { Part } from './describe';
 import { describeNodes, describeObservation, describePaths, describeRegistration, registrationPayload } from './describe';
 import { describeKept } from './run';
 import type { ShapeContext } from './values-out';
-import { latest, shape, shapeEach } from './values-out';
+import { shape, shapeEach } from './values-out';
 
 /** The message of one event, as `docs/message-contract.md` lists it. */
 export interface EventMessage {
@@ -62,6 +63,9 @@ export function toMessage(event: ServerEvent, options: MessageOptions = {}): Eve
       return notification(event, contextOf(event.registration, options));
     case 'send':
       return send(event, contextOf(event.registration, options));
+    case 'telemetry':
+    case 'attributes':
+      return keyed(event);
     case 'log':
       return log(event);
     case 'stats':
@@ -69,6 +73,30 @@ export function toMessage(event: ServerEvent, options: MessageOptions = {}): Eve
     default:
       return unreachable(event);
   }
+}
+
+/** One message a key, with the value itself as payload, as `docs/message-contract.md` says. */
+export function toKeyMessages(event: KeyedValues): EventMessage[] {
+  const { kind, at, time, registration, values, keys, profile } = event;
+  const { endpoint } = registration;
+  return Object.entries(values).map(([key, value]) => {
+    const facts = { at, time, profile, key, ...keys[key], registration: describeRegistration(registration) };
+    return { ...message(kind, endpoint, kind, ownCopy(value), facts), topic: `${endpoint}/${key}` };
+  });
+}
+
+/** Buffers are copied: each receiver may write in its own. */
+function keyed({ kind, at, time, registration, values, keys, profile }: KeyedValues): EventMessage {
+  const payload = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, ownCopy(value)]));
+  const facts = Object.fromEntries(Object.entries(keys).map(([key, fact]) => [key, { ...fact }]));
+  const { endpoint } = registration;
+  return message(kind, endpoint, kind, payload, { at, time, profile, keys: facts, registration: describeRegistration(registration) });
+}
+
+function ownCopy(value: unknown): unknown {
+  if (Buffer.isBuffer(value)) return Buffer.from(value);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, ownCopy(each)]));
 }
 
 function unreachable(event: never): never {
@@ -104,10 +132,10 @@ function ended(event: EventOf<'observation-ended'>, model: Model): EventMessage 
   return message(event.kind, event.registration.endpoint, event.kind, { ...what, reason: event.reason, ...code }, lwm2m);
 }
 
-function log({ at, registration, endpoint: known, level, text, reason }: EventOf<'log'>): EventMessage {
+function log({ at, registration, endpoint: known, level, text, reason, transport }: EventOf<'log'>): EventMessage {
   const endpoint = registration?.endpoint ?? known;
   return {
-    payload: { level, text, ...(reason !== undefined && { reason }) },
+    payload: { level, text, ...(reason !== undefined && { reason }), ...(transport && { transport }) },
     topic: endpoint === undefined ? 'log' : `${endpoint}/log`,
     ...(endpoint !== undefined && { endpoint }),
     event: 'log',

@@ -72,6 +72,7 @@ export function toOperation(command: Command, registration: Registration, model:
 
 function readOperation(command: Command, registration: Registration, model: Model, settings: CommandSettings): ReadyOperation {
   const row = findCommand(command.method);
+  if (row.target === 'keys') throw badRequest(`${row.method} is an operation for each key, not one.`);
   const warnings: string[] = [];
   const named = targetsOf(command, row, settings.keys ?? {}, warnings);
   // An observation may outlive the object in the device's list, and must still be cancellable.

@@ -6,6 +6,8 @@ import { CommandError, badRequest, isRecord, show } from './errors';
 export const MAX_COMMAND_TEXT = 1_048_576;
 /** Most parameters of one command. */
 const MAX_PARAMS = 64;
+/** Its parameters are keys. */
+const KEYED = 'UpdateAttributes';
 const EXAMPLE = 'Read {"id":"/3/0/9"}';
 const RIGHT = `A command looks like ${EXAMPLE}, or { method: "Read", params: { id: "/3/0/9" } }.`;
 
@@ -43,7 +45,10 @@ function parseObject(input: Record<string, unknown>): Command {
     throw badRequest(`The command has no method: "method" must be its name, not ${show(name)}. ${RIGHT}`);
   }
   const { method } = findCommand(name.trim());
-  return { method, params: ownParams(method, { ...others, ...parseParams(method, given) }) };
+  const params = parseParams(method, given);
+  // Keys of a profile may have any name: a timeout beside them is none of them.
+  if (method === KEYED && given !== undefined && given !== null) return { method, params, beside: ownParams(method, others) };
+  return { method, params: ownParams(method, { ...others, ...params }) };
 }
 
 function parseParams(method: string, given: unknown): Readonly<Record<string, unknown>> {

@@ -63,6 +63,8 @@ const KINDS: Readonly<Record<ServerEvent['kind'], true>> = {
   notification: true,
   'observation-ended': true,
   send: true,
+  telemetry: true,
+  attributes: true,
   log: true,
   stats: true,
 };
@@ -70,7 +72,7 @@ const KINDS: Readonly<Record<ServerEvent['kind'], true>> = {
 export const EVENTS = Object.keys(KINDS) as readonly ServerEvent['kind'][];
 
 /** Names of the contract that this version does not report yet; nothing else will use them. */
-export const RESERVED_EVENTS = ['telemetry', 'attributes', 'bootstrap', 'ota'] as const;
+export const RESERVED_EVENTS = ['bootstrap', 'ota'] as const;
 
 /** The name of an answer, out of the closed list. */
 export function resultName(answer: Extract<OperationResult, { kind: 'answer' }>): ResultName {

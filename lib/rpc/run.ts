@@ -10,20 +10,24 @@ import type {
   Registration,
   ServerEvent,
 } from '../server/types';
-import type { Command, RpcOptions, RpcResult } from './types';
+import type { Command, KeyTable, RpcOptions, RpcResult } from './types';
 import { formatPath } from '../lwm2m/path';
 import { omaModel } from '../model/oma';
+import type { LastValue } from '../server/last-values';
 import type { Part } from './describe';
 import { valueOf, type Answer } from './answers';
 import { describeNodes, describeObservation, describePaths, describeRegistration } from './describe';
 import { CommandError, badRequest, show } from './errors';
 import { iotHubResult, iotHubValue } from './iot-hub';
-import { lateOrigin, readLate } from './late';
+import { readLate } from './late';
 import { isComposite } from '../server/one-by-one';
 import type { ReadyOperation } from './operations';
-import { timeoutOf, toOperation } from './operations';
+import { toOperation } from './operations';
 import { parseCommand } from './parse';
 import { resultName } from './results';
+import { scaledIn, scaledOut, type Scales } from './scaling';
+import { settingsOf } from './settings';
+import { updateAttributes } from './update-attributes';
 
 /** What a command needs of a server. */
 export interface RpcServer {
@@ -31,6 +35,12 @@ export interface RpcServer {
   registration(endpoint: string): Registration | undefined;
   /** Its object definitions; default the OMA registry. */
   readonly model?: Model;
+  /** Path by key, of what the device has of its profile; a key of the command's own table comes before it. Default none. */
+  keysOf?(endpoint: string): KeyTable;
+  /** How values under such keys are scaled. Default not at all. */
+  scalesOf?(endpoint: string): Scales;
+  /** By path text; needed by UpdateAttributes alone. */
+  lastValues?(endpoint: string): ReadonlyMap<string, LastValue>;
   /** Never rejects. */
   perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
 }
@@ -66,22 +76,18 @@ export async function runCommand(server: RpcServer, endpoint: string, command: u
     const parsed = parseCommand(command);
     progress.command = parsed;
     progress.registration = findRegistration(server, endpoint);
-    progress.ready = toOperation(parsed, progress.registration, model, options);
-    const timeout = progress.ready.options.timeout ?? (options.timeout === undefined ? undefined : timeoutOf(options.timeout));
-    const { origin, oneByOne = false } = options;
-    const settings = {
-      ...progress.ready.options,
-      ...(oneByOne && { oneByOne }),
-      ...(timeout !== undefined && { timeout }),
-      ...(origin && { origin: lateOrigin(origin, progress.ready, options) }),
-    };
-    const result = await server.perform(endpoint, progress.ready.operation, settings);
+    const known = { ...options, keys: { ...server.keysOf?.(endpoint), ...options.keys } };
+    const scales = scalesFor(server, endpoint, options);
+    if (parsed.method === 'UpdateAttributes')
+      return await updateAttributes(server, progress.registration, parsed, model, known, scales, now);
+    progress.ready = toOperation(scaledIn(parsed, scales), progress.registration, model, known);
+    const result = await server.perform(endpoint, progress.ready.operation, settingsOf(progress.ready, options));
     if (result.kind === 'failed') {
       if (result.registration !== undefined) progress.registration = result.registration;
       if (result.queue !== undefined) progress.queue = result.queue;
       return failed(result.code, result.error, progress, model, now());
     }
-    return answered(result, progress.ready, model, options, now());
+    return answered(result, progress.ready, model, options, now(), scales);
   } catch (error) {
     if (error instanceof CommandError) return failed(error.code, error.message, progress, model, now());
     const code = progress.ready === undefined ? 'BAD_REQUEST' : 'BAD_RESPONSE';
@@ -127,6 +133,7 @@ function answered(
   model: Model,
   options: Pick<RunOptions, 'instanceKeys' | 'answers'>,
   at: number,
+  scales: Scales = {},
 ): RpcResult {
   const { operation, targets, warnings } = ready;
   const { registration } = answer;
@@ -156,8 +163,14 @@ function answered(
     const value = iotHubValue(operation, answer, context);
     return { payload: { result: iotHubResult(result), ...(value !== undefined && { value }) }, ...about };
   }
-  const value = valueOf(operation, answer, targets, context);
+  const value = scaledOut(valueOf(operation, answer, targets, context), targets, scales);
   return { payload: value === undefined ? { result } : { result, value }, ...about };
+}
+
+/** A key of the command's own table is not that of the profile. */
+function scalesFor(server: RpcServer, endpoint: string, { keys = {} }: RpcOptions): Scales {
+  const scales = Object.entries(server.scalesOf?.(endpoint) ?? {});
+  return Object.fromEntries(scales.filter(([key]) => !Object.hasOwn(keys, key)));
 }
 
 function pathsOf({ targets }: ReadyOperation): Path[] {

@@ -33,6 +33,7 @@ export function param(command: Command, name: string): unknown {
 export function targetsOf(command: Command, row: CommandRow, keys: KeyTable, warnings: string[]): Target[] {
   switch (row.target) {
     case 'device':
+    case 'keys':
       return [];
     case 'path':
       return [single(command, row, keys, warnings)];
@@ -116,8 +117,8 @@ function byKey(key: unknown, row: CommandRow, keys: KeyTable): Target {
     const more = known.length > MAX_LISTED ? ` and ${known.length - MAX_LISTED} more` : '';
     const has =
       known.length === 0
-        ? 'The key table of this node is empty'
-        : `The key table has ${known.slice(0, MAX_LISTED).map(show).join(', ')}${more}`;
+        ? 'There is none at all, neither in the key table of this node nor in a profile of the device'
+        : `There are ${known.slice(0, MAX_LISTED).map(show).join(', ')}${more}`;
     throw badRequest(`There is no key ${show(key)}. ${has}. By path it is: ${row.example}`);
   }
   try {

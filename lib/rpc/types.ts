@@ -4,6 +4,8 @@ import type { FailureCode, Registration } from '../server/types';
 export interface Command {
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** What stands beside `params` that are the keys of a profile, and not names of ours: `timeout` and the like. */
+  readonly beside?: Readonly<Record<string, unknown>>;
 }
 
 /** How values of object instances are keyed. */

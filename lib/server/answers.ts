@@ -72,11 +72,13 @@ function values(
   response: IncomingResponse,
   base: Answer,
 ): OperationResult {
-  const decoded = decodeAnswer(context, registration, { paths: pathsOf(operation), composite: isComposite(operation) }, response);
+  const paths = pathsOf(operation);
+  const composite = isComposite(operation);
+  const decoded = decodeAnswer(context, registration, { paths, composite }, response);
   if (decoded.error !== undefined) {
     return failure('BAD_RESPONSE', `${registration.endpoint} answered, but ${decoded.error}`, registration);
   }
-  context.lastValues.learn(registration.endpoint, decoded.nodes, context.clock.wall());
+  context.lastValues.learn(registration.endpoint, decoded.nodes, context.clock.wall(), composite ? undefined : paths[0]?.ids);
   return { ...base, nodes: decoded.nodes, ...(decoded.warnings.length > 0 && { warnings: decoded.warnings }) };
 }
 

@@ -31,10 +31,10 @@ export interface StateRecord {
 
 /**
  * The kinds of records, in the order in which they must be restored: registrations, when they were updated, observations, their
- * last notification, last values, waiting commands, object lists by profile id. What changes with each message is apart from what does not, because it is
+ * last notification, last values, waiting commands, object lists by profile id, what profiles have asked of devices. What changes with each message is apart from what does not, because it is
  * written each time.
  */
-export const RECORD_KINDS = ['reg', 'upd', 'obs', 'seq', 'val', 'cmd', 'pid'] as const;
+export const RECORD_KINDS = ['reg', 'upd', 'obs', 'seq', 'val', 'cmd', 'pid', 'prf'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 export const registrationKey = (id: string): string => `reg/${id}`;
@@ -43,6 +43,7 @@ export const observationKey = (id: string): string => `obs/${id}`;
 export const sequenceKey = (id: string): string => `seq/${id}`;
 export const profileKey = (name: string): string => `pid/${name}`;
 export const commandKey = (id: string): string => `cmd/${id}`;
+export const appliedKey = (endpoint: string): string => `prf/${endpoint}`;
 /** The path comes first: it has digits and slashes only, an endpoint name anything. */
 export const valueKey = (endpoint: string, path: string): string => `val/${path}|${endpoint}`;
 

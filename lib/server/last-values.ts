@@ -56,15 +56,23 @@ export class LastValues {
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
   }
 
-  /** Takes over values that came at `at`; one with an older time of its own than what is known is passed over. */
-  learn(endpoint: string, nodes: readonly DataNode[], at: number): void {
+  /**
+   * Takes over values that came at `at`; one with an older time of its own than what is known is passed over. `whole`: they are all there
+   * is at that path, and instances of a multiple resource that are not among them are no more.
+   */
+  learn(endpoint: string, nodes: readonly DataNode[], at: number, whole?: readonly number[]): void {
     let values = this.#byEndpoint.get(endpoint);
-    for (const { path, type, value, time } of nodes) {
-      if (value === null || path.length < 3 || tooLong(value, this.#limits.length)) continue;
+    for (const { path, type, value, time } of inTime(nodes, at)) {
+      if (value === null || path.length < 3) continue;
       const key = this.#shared(formatPath(path));
-      const then = time === undefined ? at : time * 1000;
+      const then = timeOf(time, at);
       const known = values?.get(key);
-      if (known ? known.at > then : (values?.size ?? 0) >= this.#limits.perDevice) continue;
+      // What a clock that is wrong dates in the future is not newer than all that comes after it.
+      if (known ? known.at > then && known.at <= at : (values?.size ?? 0) >= this.#limits.perDevice) continue;
+      if (tooLong(value, this.#limits.length)) {
+        if (known) this.#drop(values, known);
+        continue;
+      }
       if (!values) this.#byEndpoint.set(endpoint, (values = new FewMap()));
       // In place, for a new object would outlive its youth before it is replaced.
       const held = known ?? new Held(endpoint, key, type, value, then);
@@ -73,6 +81,40 @@ export class LastValues {
       held.value = value;
       held.at = then;
       this.#keeper.note(held);
+    }
+    if (whole && whole.length < 4 && values && (nodes.length === 0 || nodes.some(isOfSeveral)))
+      this.#dropOthers(endpoint, nodes, at, whole);
+  }
+
+  /** The device has no more what `gone` says of, by the ids of the path. */
+  drop(endpoint: string, gone: (ids: readonly number[]) => boolean): void {
+    const values = this.#byEndpoint.get(endpoint);
+    for (const [path, held] of [...(values?.entries() ?? [])]) if (gone(path.slice(1).split('/').map(Number))) this.#drop(values, held);
+  }
+
+  #drop(values: FewMap<Held> | undefined, held: Held): void {
+    held.gone = true;
+    values?.delete(held.path);
+    this.#keeper.touch(held.recordKey());
+  }
+
+  #dropOthers(endpoint: string, nodes: readonly DataNode[], at: number, whole: readonly number[]): void {
+    // When the resources were given in instances, and which.
+    const given = new Map<string, { at: number; readonly paths: Set<string> }>();
+    if (nodes.length === 0 && whole.length === 3) given.set(formatPath(whole), { at, paths: new Set() });
+    for (const { path, value, time } of nodes) {
+      if (path.length < 3 || (path.length === 3 && value !== null)) continue;
+      const resource = formatPath(path.slice(0, 3));
+      const of = given.get(resource) ?? { at: -Infinity, paths: new Set<string>() };
+      given.set(resource, of);
+      of.at = Math.max(of.at, timeOf(time, at));
+      if (path.length > 3) of.paths.add(formatPath(path));
+    }
+    const values = this.#byEndpoint.get(endpoint);
+    for (const [path, held] of [...(values?.entries() ?? [])]) {
+      const end = path.lastIndexOf('/');
+      const of = given.get(path.slice(0, end));
+      if (of && held.at <= of.at && !of.paths.has(path)) this.#drop(values, held);
     }
   }
 
@@ -106,6 +148,21 @@ export class LastValues {
       this.#keeper.touch(valueKey(endpoint, path));
     }
   }
+}
+
+const timeOf = (time: number | undefined, at: number): number => (time === undefined ? at : Math.round(time * 1000));
+
+/** Of what is dated in the future the latest counts, wherever it stands. */
+function inTime(nodes: readonly DataNode[], at: number): readonly DataNode[] {
+  for (const { time } of nodes) {
+    if (time !== undefined && time * 1000 > at) return [...nodes].sort((a, b) => timeOf(a.time, at) - timeOf(b.time, at));
+  }
+  return nodes;
+}
+
+/** Of a multiple resource: an instance, or that there is none. */
+function isOfSeveral({ path, value }: DataNode): boolean {
+  return path.length > 3 || value === null;
 }
 
 function tooLong(value: Value, limit: number): boolean {

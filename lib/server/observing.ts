@@ -6,6 +6,7 @@ import { decodeAnswer } from './answers';
 import type { ServerContext } from './context';
 import type { Observing } from './operation-requests';
 import { observedText, type PendingOperation } from './pending';
+import { markSeen } from './registrations';
 import { resultName } from './results';
 import type { Observation, OperationResult, Registration } from './types';
 
@@ -81,8 +82,9 @@ export class ObservingService {
       return;
     }
     const at = clock.wall();
+    markSeen(registration, at);
     if (response.observe !== undefined) observations.notified(observation.id, response.observe, at);
-    lastValues.learn(registration.endpoint, decoded.nodes, at);
+    lastValues.learn(registration.endpoint, decoded.nodes, at, paths ? undefined : path.ids);
     this.#tell(observation, registration, response, decoded.nodes, at);
   }
 

@@ -18,6 +18,7 @@ import {
 } from './operation-requests';
 import { isComposite } from './one-by-one';
 import { failureText, observedText, pathList, pathsText, type PendingOperation } from './pending';
+import { markSeen } from './registrations';
 import { failure, FAILURES } from './results';
 import type { Observation, Operation, OperationOptions, OperationResult, Registration } from './types';
 
@@ -193,7 +194,10 @@ export class OperationService {
   #finished(pending: PendingOperation, outcome: Outcome): void {
     if (!this.#pending.has(pending.id)) return;
     const entry = outcome.kind === 'response' ? this.#context.registrations.byId(pending.registration.id) : undefined;
-    if (entry) this.#context.heard(entry.registration);
+    if (entry) {
+      markSeen(entry.registration, this.#context.clock.wall());
+      this.#context.heard(entry.registration);
+    }
     if (outcome.kind === 'response' && this.#triedAgain(pending, outcome.response)) return;
     this.#finish(pending, this.#result(pending, outcome));
     if (pending.early) this.#observing.report(pending.early);

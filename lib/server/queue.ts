@@ -102,6 +102,9 @@ export class CommandQueue implements Core {
       if (!(error instanceof EncodeError)) throw error;
       return { id: '', failed: failure('BAD_REQUEST', error.message, registration) };
     }
+    if (how.whileAwake === true && this.#sleepers.isAwake(registration) === false) {
+      return { id: '', failed: failure('EXPIRED', `${whatOf(operation)} of "${endpoint}": the device sleeps.`, registration) };
+    }
     for (const older of this.#commands.overtaken(endpoint, operation)) {
       this.#fail(older, 'CANCELLED', older.again ? 'asked for by a command meanwhile' : 'a newer write to the same path took its place');
     }
@@ -165,7 +168,8 @@ export class CommandQueue implements Core {
     const entry = this.#context.registrations.byEndpoint(item.endpoint);
     const code = result.kind === 'failed' && !item.cancelled ? result.code : undefined;
     if (entry?.registration.queueMode && (code === 'TIMEOUT_NO_ACK' || code === 'UNREACHABLE')) {
-      this.#goBack(item);
+      if (item.options.whileAwake === true) this.#finish(item, result);
+      else this.#goBack(item);
       this.#sleepers.slept(entry.registration);
     } else if (code === 'CANCELLED' && !ONCE.has(item.operation.kind)) {
       // Its registration is over, and it does not belong to that: `heard` or its end comes next.
@@ -301,9 +305,8 @@ export class CommandQueue implements Core {
 
   #fail(item: QueuedItem, code: FailureCode, why: string): void {
     const { endpoint, operation } = item;
-    const what = [operation.kind, pathsText(operation)].filter((text) => text !== '').join(' ');
     const { registration } = this.#context.registrations.byEndpoint(endpoint) ?? {};
-    this.#finish(item, failure(code, `${what} of "${endpoint}": ${why}.`, registration));
+    this.#finish(item, failure(code, `${whatOf(operation)} of "${endpoint}": ${why}.`, registration));
   }
 
   #finish(item: QueuedItem, result: OperationResult): void {
@@ -311,4 +314,8 @@ export class CommandQueue implements Core {
     const queue = { waiting: this.#commands.of(item.endpoint).length, position: item.position };
     this.#options.onResult(item, item.position === 0 ? result : { ...result, queue });
   }
+}
+
+function whatOf(operation: QueueableOperation): string {
+  return [operation.kind, pathsText(operation)].filter((text) => text !== '').join(' ');
 }

@@ -103,6 +103,7 @@ export class RecordReader {
         port,
         registeredAt,
         updatedAt,
+        lastSeenAt: updatedAt,
       },
       expiresAt,
       local: typeof local === 'string' ? local : undefined,

@@ -30,6 +30,7 @@ export function newRegistration(
     port: peer.port,
     registeredAt: at,
     updatedAt: at,
+    lastSeenAt: at,
   };
   return smsNumber === undefined ? registration : { ...registration, smsNumber };
 }
@@ -76,6 +77,7 @@ export function applyUpdate(
     address: peer.address,
     port: peer.port,
     updatedAt: at,
+    lastSeenAt: at,
   };
   const changed: string[] = [];
   if (registration.lifetime !== before.lifetime) changed.push('lifetime');

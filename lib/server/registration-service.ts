@@ -191,6 +191,7 @@ export class RegistrationService implements Core {
     }
     emit({ kind: 'registered', at: registration.registeredAt, registration });
     this.#hint(registration);
+    if (previous) this.#forgetVanished(registration);
     if (observed.length > 0) this.#context.observeAgain(registration, observed);
     this.#context.heard(registration);
   }
@@ -246,8 +247,20 @@ export class RegistrationService implements Core {
       emit({ kind: 'address-changed', at, registration, from: { address: before.address, port: before.port } });
     }
     emit({ kind: 'updated', at, registration, changed });
-    if (changed.includes('objects')) this.#hint(registration);
+    if (changed.includes('objects')) {
+      this.#hint(registration);
+      this.#forgetVanished(registration);
+    }
     this.#context.heard(registration);
+  }
+
+  /** An instance that is there again one day is another one. */
+  #forgetVanished({ endpoint, objects }: Registration): void {
+    const there = new Set(objects.map(({ objectId, instanceId }) => `${objectId}/${instanceId ?? ''}`));
+    this.#context.lastValues.drop(
+      endpoint,
+      ([objectId, instanceId]) => !there.has(`${objectId}/${instanceId}`) && !there.has(`${objectId}/`),
+    );
   }
 
   /** What the device has, by the list it gave and the profiles it named; undefined when a profile is not known. */

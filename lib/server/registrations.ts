@@ -79,6 +79,7 @@ export class Registrations {
    */
   updated(entry: Registered, at: number, expiresAt: number): void {
     (entry.registration as { updatedAt: number }).updatedAt = at;
+    markSeen(entry.registration, at);
     this.#spoke(entry, entry.peer);
     this.#deadlines.move(entry.deadline, expiresAt);
   }
@@ -133,4 +134,9 @@ export class Registrations {
     if (entry) this.remove(entry);
     return entry;
   }
+}
+
+/** Something of the device came (epoch ms). In place, for the same reason as above. */
+export function markSeen(registration: Registration, at: number): void {
+  (registration as { lastSeenAt: number }).lastSeenAt = at;
 }

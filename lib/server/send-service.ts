@@ -7,7 +7,7 @@ import { formatPath } from '../lwm2m/path';
 import type { DataNode } from '../lwm2m/types';
 import type { ServerContext } from './context';
 import { RETRY_S } from './registration-service';
-import type { Registered } from './registrations';
+import { markSeen, type Registered } from './registrations';
 import type { Registration } from './types';
 
 /** Content formats a Send may have (Core TS 1.1 6.4.6, and LwM2M CBOR since 1.2). */
@@ -44,6 +44,7 @@ export class SendService {
     counters.sends++;
     this.#answer(request, Code.CHANGED);
     const at = clock.wall();
+    markSeen(entry.registration, at);
     this.#context.lastValues.learn(entry.registration.endpoint, nodes, at);
     emit({ kind: 'send', at, registration: entry.registration, nodes, contentFormat: request.contentFormat });
     this.#context.heard(entry.registration);

@@ -1,9 +1,12 @@
 import type { CoapEndpoint } from '../coap/endpoint';
 import type { DeviceTable } from '../credentials/device-table';
+import { isWithin } from '../lwm2m/path';
+import type { DataNode } from '../lwm2m/types';
 import type { Model } from '../model/types';
 import type { Driver } from '../transport/driver';
 import { NO_IDENTITY } from '../transport/identity';
 import type { Identity, Peer } from '../transport/types';
+import type { Companion } from './companion';
 import { newServerCounters, type CoreCounters, type ServerContext } from './context';
 import { NO_KEEPER, profileKey, type StateKeeper, type StateRecord } from './keeper';
 import { LastValues, type LastValue } from './last-values';
@@ -39,10 +42,18 @@ export interface ServerCoreOptions {
   readonly overloaded?: () => boolean;
   /** Told of every record that changes; default: nothing is kept. */
   readonly keeper?: StateKeeper;
+  readonly companion?: Companion;
   readonly onError: (error: unknown) => void;
 }
 
 const MAX_OPERATIONS = 2000;
+
+/** An operation under way, for whoever goes along with the server. */
+interface Asked {
+  readonly registration: Registration;
+  readonly operation: Operation;
+  readonly learn: boolean;
+}
 
 /**
  * The LwM2M server on a CoAP endpoint: registration, operations, observations, Send. Knows neither sockets nor the system
@@ -56,6 +67,9 @@ export class ServerCore {
   readonly #queue: CommandQueue;
   readonly #state: ServerState;
   readonly #onError: (error: unknown) => void;
+  readonly #companion: Companion | undefined;
+  /** Operations under way, for the companion. */
+  readonly #asked = new Map<number, Asked>();
   #again: boolean;
   readonly #listeners = new Set<(event: ServerEvent) => void>();
   readonly #results = new Map<number, (result: OperationResult) => void>();
@@ -69,6 +83,7 @@ export class ServerCore {
     const { keeper = NO_KEEPER, overloaded = () => false } = options;
     this.#driver = driver;
     this.#onError = options.onError;
+    this.#companion = options.companion;
     this.#again = options.observeAgain ?? true;
     this.#context = {
       endpoint,
@@ -97,13 +112,13 @@ export class ServerCore {
     this.#queue = new CommandQueue({
       context: this.#context,
       kept: keeper !== NO_KEEPER,
-      start: ({ endpoint: device, operation, options: how, again }) => this.#tasks.start(device, operation, how, again),
+      start: ({ endpoint: device, operation, options: how, again }) => this.#start(device, operation, how, again),
       cancel: (id) => this.#tasks.cancel(id),
       unacknowledgedSince: (id) => this.#tasks.unacknowledgedSince(id),
       giveUp: (id) => this.#tasks.giveUp(id),
       onResult: (item, result) => this.#queueEnded(item, result),
     });
-    this.#state = new ServerState(this.#context, this.#queue);
+    this.#state = new ServerState(this.#context, this.#queue, this.#companion);
     this.#detach = [endpoint.route('rd', this.#registration, name)];
     try {
       this.#detach.push(endpoint.route('dp', new SendService(this.#context), name));
@@ -240,7 +255,7 @@ export class ServerCore {
           if (failed) resolve(failed);
           return;
         }
-        const { id, result } = this.#tasks.start(endpoint, operation, options);
+        const { id, result } = this.#start(endpoint, operation, options);
         if (result) resolve(result);
         else this.#results.set(id, resolve);
       } catch (error) {
@@ -286,20 +301,21 @@ export class ServerCore {
   }
 
   #observeAgain(registration: Registration, observations: readonly Observation[]): void {
-    if (!this.#again) return;
+    const others = observations.filter((observation) => this.#companion?.owns(observation) !== true);
+    if (!this.#again || others.length === 0) return;
     const { endpoint } = registration;
     const failed = (operation: Observing, reason: string): void => this.#lost(registration, lostText(operation, reason));
     const start: Start = ({ operation, options }, done) => {
-      const { id, result } = this.#tasks.start(endpoint, operation, options, true);
+      const { id, result } = this.#start(endpoint, operation, options, true);
       if (result) done(result);
       else this.#results.set(id, done);
     };
     if (!this.#queue.takes(registration)) {
-      observeAgain(registration, observations, start, failed);
+      observeAgain(registration, others, start, failed);
       return;
     }
     // A device that sleeps may do so before it is asked for all.
-    for (const { operation, options } of againOperations(observations)) {
+    for (const { operation, options } of againOperations(others)) {
       const gone = notThere(operation, registration);
       if (gone !== undefined) failed(operation, gone);
       else this.#queue.add(registration, operation, options, true);
@@ -323,7 +339,49 @@ export class ServerCore {
     else this.#emit({ kind: 'command', at: this.#context.clock.wall(), endpoint, id, operation, result, ...(origin && { origin }) });
   }
 
+  #start(endpoint: string, operation: Operation, options: OperationOptions, again = false): { id: number; result?: OperationResult } {
+    const registration = isLocal(operation) ? undefined : this.registration(endpoint);
+    if (registration) this.#companion?.began(registration, operation);
+    const started = this.#tasks.start(endpoint, operation, options, again);
+    if (registration) {
+      const asked = { registration, operation, learn: options.learn === true };
+      if (started.result) this.#ended(asked, started.result);
+      else this.#asked.set(started.id, asked);
+    }
+    return started;
+  }
+
+  #ended({ registration, operation, learn }: Asked, result: OperationResult): void {
+    if (result.kind === 'answer' && result.ok) this.#changed(registration, operation, learn);
+    this.#companion?.ended(registration, operation, result);
+  }
+
+  /** What the device has taken is what it has, as far as it may be known. */
+  #changed({ endpoint, versions }: Registration, operation: Operation, learn: boolean): void {
+    const { lastValues, clock, model } = this.#context;
+    switch (operation.kind) {
+      case 'WriteReplace':
+      case 'WriteUpdate':
+      case 'WriteComposite': {
+        const isReadable = ({ path: [objectId = 0, , resourceId = 0] }: DataNode): boolean =>
+          model.resource(objectId, resourceId, versions.get(objectId))?.operations.includes('R') ?? true;
+        const nodes = learn ? operation.nodes : operation.nodes.filter(isReadable);
+        lastValues.learn(endpoint, nodes, clock.wall(), operation.kind === 'WriteReplace' ? operation.path.ids : undefined);
+        return;
+      }
+      case 'Delete':
+        lastValues.drop(endpoint, (ids) => isWithin(ids, operation.path.ids));
+        return;
+      default:
+    }
+  }
+
   #finished(id: number, result: OperationResult): void {
+    const asked = this.#asked.get(id);
+    if (asked) {
+      this.#asked.delete(id);
+      this.#ended(asked, result);
+    }
     if (this.#queue.owns(id)) {
       this.#queue.result(id, result);
       return;

@@ -1,4 +1,5 @@
 import type { Peer } from '../transport/types';
+import type { Companion } from './companion';
 import type { ServerContext } from './context';
 import { parseKey, parseValueName, registrationKey, updatedKey, type RecordKind, type StateRecord } from './keeper';
 import { observationRequest } from './operation-requests';
@@ -15,10 +16,12 @@ export class ServerState {
   readonly #context: ServerContext;
   readonly #reader = new RecordReader();
   readonly #queue: CommandQueue;
+  readonly #companion: Companion | undefined;
 
-  constructor(context: ServerContext, queue: CommandQueue) {
+  constructor(context: ServerContext, queue: CommandQueue, companion: Companion | undefined) {
     this.#context = context;
     this.#queue = queue;
+    this.#companion = companion;
   }
 
   record(key: string): StateRecord | undefined {
@@ -40,6 +43,10 @@ export class ServerState {
         return this.#queue.record(name);
       case 'pid':
         return this.#context.profiles.record(name);
+      case 'prf': {
+        const value = this.#companion?.record(name);
+        return value === undefined ? undefined : { value };
+      }
       // Whatever has these records hands them over itself (`Changing`): whoever asks wants to know that they are gone.
       case 'upd':
       case 'seq':
@@ -82,6 +89,8 @@ export class ServerState {
         return this.#queue.restore(name, value);
       case 'pid':
         return this.#context.profiles.restore(name, value);
+      case 'prf':
+        return this.#companion?.restore(name, value) ?? false;
       default:
         return kind satisfies never;
     }

@@ -1,5 +1,5 @@
 import type { Identity } from '../transport/types';
-import type { DataNode, Lwm2mVersion, Path } from '../lwm2m/types';
+import type { DataNode, Lwm2mVersion, Path, ResourceType } from '../lwm2m/types';
 import type { ServerStats } from './stats';
 
 /** One link of a registration's object list (RFC 6690; Core TS 6.2.1), as far as it names objects. */
@@ -35,6 +35,8 @@ export interface Registration {
   /** Epoch ms. */
   readonly registeredAt: number;
   readonly updatedAt: number;
+  /** When anything of the device came last: a registration message, a value, an answer. Changes in place; after a restart `updatedAt`. */
+  readonly lastSeenAt: number;
 }
 
 /** An observation as plain data. */
@@ -89,6 +91,27 @@ export interface QueueFacts {
 
 /** `revoked`: what the device proved who it is by does not count any more. */
 export type RegistrationEnd = 'deregistered' | 'expired' | 'replaced' | 'revoked';
+
+/** What stands behind a key. */
+export interface KeyedFact {
+  /** Of the resource. */
+  readonly path: string;
+  readonly type: ResourceType;
+  readonly unit?: string;
+}
+
+export interface KeyedValues {
+  readonly kind: 'telemetry' | 'attributes';
+  readonly at: number;
+  readonly registration: Registration;
+  /** Epoch ms: as the device gave it, else when they came. */
+  readonly time: number;
+  /** As the message contract has them; a multiple resource by instance id. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly keys: Readonly<Record<string, KeyedFact>>;
+  /** Name of the profile. */
+  readonly profile: string;
+}
 
 /** Everything the server reports. Each event is plain data; times are epoch ms. */
 export type ServerEvent =
@@ -157,6 +180,8 @@ export type ServerEvent =
       readonly nodes: readonly DataNode[];
       readonly contentFormat: number | undefined;
     }
+  /** Values under the keys of the device's profile, of one time each. */
+  | KeyedValues
   | {
       /** Something a person should know of, and that no other event tells: values of a device that got lost, objects nobody knows, failed handshakes. */
       readonly kind: 'log';
@@ -169,6 +194,8 @@ export type ServerEvent =
       readonly text: string;
       /** Why a handshake failed, as one word. */
       readonly reason?: string;
+      /** It tells what went to and fro, as one of many. */
+      readonly transport?: true;
     }
   | {
       /** The counters, every `interval` seconds. */
@@ -213,6 +240,10 @@ export interface OperationOptions {
   /** How long it may wait for a device in queue mode, ms; `timeout` counts from when it is sent. */
   readonly ttl?: number;
   readonly origin?: CommandOrigin;
+  /** Ends with `EXPIRED` when the device sleeps, or falls asleep before it has answered, and is not kept. */
+  readonly whileAwake?: boolean;
+  /** What a write that was done has written counts as the device's last values also where it cannot be read. */
+  readonly learn?: boolean;
   /** A composite is done path by path, for devices without composite operations; for others it changes nothing. */
   readonly oneByOne?: boolean;
 }

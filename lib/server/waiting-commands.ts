@@ -157,7 +157,7 @@ export class WaitingCommands {
   record(id: string): StateRecord | undefined {
     const item = this.#items.get(id);
     // Without a time of expiry: one that is over still has to be told of.
-    return item && { value: writeCommand(item) };
+    return item && item.options.whileAwake !== true ? { value: writeCommand(item) } : undefined;
   }
 
   /** In the order in which they are sent, the one on its way first. */

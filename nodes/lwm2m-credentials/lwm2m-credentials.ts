@@ -59,7 +59,7 @@ function init(RED: NodeAPI): void {
         return status.set({ fill: 'green', shape: 'dot', text: RED._('lwm2m-credentials.status.devices', { count }) });
       }
       case 'failed':
-        return status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-credentials.status.failed' });
+        return status.set({ fill: 'red', shape: 'ring', text: state.brief });
     }
   }
 

@@ -10,6 +10,8 @@ export const eventKinds = [
   'awake',
   'sleeping',
   'command',
+  'telemetry',
+  'attributes',
   'notification',
   'observation-ended',
   'send',
@@ -20,4 +22,4 @@ export const eventKinds = [
 export type EventKind = (typeof eventKinds)[number];
 
 /** The events that carry values, and which the path filter is for. */
-export const valueEvents: readonly EventKind[] = ['notification', 'observation-ended', 'send', 'command'];
+export const valueEvents: readonly EventKind[] = ['telemetry', 'attributes', 'notification', 'observation-ended', 'send', 'command'];

@@ -1,7 +1,7 @@
-import { category, nodeColor } from '../shared/editor/red';
+import { category, nodeColor, textOf } from '../shared/editor/red';
 import type { EditorNode, Validity } from '../shared/editor/red';
 import { suggestEndpoints, suggestPaths } from '../shared/editor/suggestions';
-import { pathText, validator } from '../shared/editor/validate';
+import { validator } from '../shared/editor/validate';
 import { eventKinds } from './events';
 
 interface In {
@@ -12,9 +12,11 @@ interface In {
   events: string[];
   path: string;
   instanceKeys: string;
+  messagePer: string;
+  startValues: boolean;
 }
 
-const version = 1;
+const version = 2;
 
 RED.nodes.registerType<In>('lwm2m-in', {
   category,
@@ -28,8 +30,10 @@ RED.nodes.registerType<In>('lwm2m-in', {
     server: { value: '', type: 'lwm2m-server', required: true },
     endpoint: { value: '' },
     events: { value: [...eventKinds], validate: validator(atLeastOne) },
-    path: { value: '', validate: pathText('lwm2m-in.invalid.path', false) },
+    path: { value: '', validate: validator(valuesAreRight) },
     instanceKeys: { value: 'id' },
+    messagePer: { value: 'event' },
+    startValues: { value: false },
   },
   paletteLabel() {
     return this._('lwm2m-in.paletteLabel');
@@ -49,6 +53,8 @@ RED.nodes.registerType<In>('lwm2m-in', {
       const $label = $('<label>').append($box, $('<span>').text(this._(`lwm2m-in.event.${kind}`)));
       $label.appendTo('#lwm2m-in-events');
     }
+    // A node from before this field was there.
+    if (!$('#node-input-messagePer').val()) $('#node-input-messagePer').val('event');
     $('#lwm2m-in-all').on('click', () => $boxes().prop('checked', true));
     $('#lwm2m-in-none').on('click', () => $boxes().prop('checked', false));
   },
@@ -67,4 +73,11 @@ function $boxes(): JQuery {
 
 function atLeastOne(this: EditorNode<In>, events: string[]): Validity {
   return (Array.isArray(events) && events.length > 0) || this._('lwm2m-in.invalid.events');
+}
+
+/** Keys may be any text; what begins with a slash must be a path. */
+function valuesAreRight(this: EditorNode<In>, value: unknown): Validity {
+  const parts = textOf(value).split(',').map(textOf);
+  const wrong = parts.find((part) => part.startsWith('/') && part !== '/' && !/^(\/\d{1,5}){1,4}\/?$/.test(part));
+  return wrong === undefined || this._('lwm2m-in.invalid.path');
 }

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import { toMessage } from '../../lib/index';
+import { toKeyMessages, toMessage } from '../../lib/index';
 import type { ServerEvent } from '../../lib/index';
 import { reasonOf } from '../shared/fields';
 import { StatusLine } from '../shared/status';
@@ -10,6 +10,8 @@ import { migrate } from './migrations';
 
 /** Milliseconds. */
 const failedShownFor = 15_000;
+/** Devices whose last values are sent in one turn of the event loop. */
+const devicesPerTurn = 50;
 
 function init(RED: NodeAPI): void {
   function Lwm2mInNode(this: Node, def: NodeDef): void {
@@ -29,8 +31,16 @@ function init(RED: NodeAPI): void {
       clearTimeout(failedShown);
       failedShown = setTimeout(() => server && showState(status, server.state, server), failedShownFor);
     };
+    let { startValues } = settings;
+    let started = false;
+    let onStarted = (): void => undefined;
+    const flowsStarted = (): void => onStarted();
+    RED.events.on('flows:started', flowsStarted);
+    let turn: NodeJS.Immediate | undefined;
     this.on('close', () => {
       clearTimeout(failedShown);
+      clearImmediate(turn);
+      RED.events.off('flows:started', flowsStarted);
       server?.deregister(this);
       status.close();
     });
@@ -46,15 +56,40 @@ function init(RED: NodeAPI): void {
       return;
     }
 
+    const tell = (event: ServerEvent): void => {
+      const wanted = filter(event);
+      if (!wanted) return;
+      const model = server.live?.server.model;
+      const keyed = settings.messagePer === 'key' && (wanted.kind === 'telemetry' || wanted.kind === 'attributes');
+      const options = { instanceKeys: settings.instanceKeys, ...(model && { model }) };
+      for (const msg of keyed ? toKeyMessages(wanted) : [toMessage(wanted, options)]) this.send(msg as unknown as NodeMessage);
+    };
+    /** The last known values of all registered devices, once. */
+    const tellValues = (): void => {
+      const running = server.live?.server;
+      if (!startValues || !started || !running || server.state.kind !== 'listening') return;
+      startValues = false;
+      const waiting = running.registrations().map(({ endpoint }) => endpoint);
+      const next = (): void => {
+        for (const endpoint of waiting.splice(0, devicesPerTurn)) for (const event of running.currentValues(endpoint)) tell(event);
+        if (waiting.length > 0) turn = setImmediate(next);
+      };
+      next();
+    };
+    onStarted = () => {
+      started = true;
+      tellValues();
+    };
+
     server.register(this, {
-      onState: (state) => showState(status, state, server),
+      onState: (state) => {
+        showState(status, state, server);
+        tellValues();
+      },
       onEvent: (event) => {
         if (changesDevices(event)) showState(status, server.state, server);
         if (event.kind === 'log' && event.reason !== undefined) showFailed(event.reason);
-        const wanted = filter(event);
-        if (!wanted) return;
-        const model = server.live?.server.model;
-        this.send(toMessage(wanted, { instanceKeys: settings.instanceKeys, ...(model && { model }) }) as unknown as NodeMessage);
+        tell(event);
       },
     });
   }
@@ -68,7 +103,7 @@ function init(RED: NodeAPI): void {
         return status.set({ fill: 'green', shape: 'dot', text: RED._('lwm2m-in.status.devices', { count }) });
       }
       case 'failed':
-        return status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-in.status.failed' });
+        return status.set({ fill: 'red', shape: 'ring', text: state.brief });
     }
   }
 

@@ -14,10 +14,12 @@ const VALUES: Readonly<Record<string, 'value' | 'nodes' | 'attributes'>> = {
   WriteAttributes: 'attributes',
   Create: 'value',
 };
+/** Its value field holds the parameters themselves. */
+const KEYED = 'UpdateAttributes';
 
 /** Whether the operation chosen in the dialog writes the value field. */
 export function writesValue(operation: string): boolean {
-  return operation in VALUES;
+  return operation in VALUES || operation === KEYED;
 }
 
 /**
@@ -27,6 +29,7 @@ export function writesValue(operation: string): boolean {
 export function commandOf(settings: CommandSettings, payload: unknown, value?: unknown): Command {
   const operation = textField(settings.operation);
   const target = targetOf(operation);
+  if (operation === KEYED) return parseCommand({ method: KEYED, params: value });
   // What is about the whole device, or names its paths with their values, has no field for a path.
   const path = target === 'nodes' || target === 'device' ? '' : textField(settings.path);
   const command = operation === '' ? parseCommand(payload) : { method: operation, params: paramsOf(operation, path, payload) };

@@ -26,8 +26,8 @@ interface Rpc {
 
 const version = 2;
 /** Those about the whole device, and those whose value field names the paths, have no path. */
-const pathless = ['DiscoverAll', 'ObserveCancelAll', 'ObserveReadAll', 'WriteComposite'];
-const writing = ['WriteReplace', 'WriteUpdate', 'WriteComposite', 'WriteAttributes', 'Create'];
+const pathless = ['DiscoverAll', 'ObserveCancelAll', 'ObserveReadAll', 'WriteComposite', 'UpdateAttributes'];
+const writing = ['WriteReplace', 'WriteUpdate', 'WriteComposite', 'WriteAttributes', 'UpdateAttributes', 'Create'];
 const reading = ['', 'Read', 'ReadComposite', 'Observe', 'ObserveComposite'];
 const operations = [
   'Read',
@@ -38,6 +38,7 @@ const operations = [
   'WriteUpdate',
   'WriteComposite',
   'WriteAttributes',
+  'UpdateAttributes',
   'Execute',
   'Create',
   'Delete',

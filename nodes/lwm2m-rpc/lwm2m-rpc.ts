@@ -176,7 +176,7 @@ function failureError(code: FailureCode, { payload }: RpcResult): Error {
 }
 
 function showState(status: StatusLine, state: ServerState): void {
-  if (state.kind === 'failed') status.set({ fill: 'red', shape: 'ring', text: 'lwm2m-rpc.status.failed' });
+  if (state.kind === 'failed') status.set({ fill: 'red', shape: 'ring', text: state.brief });
   else if (state.kind === 'starting') status.set({ fill: 'yellow', shape: 'ring', text: 'lwm2m-rpc.status.starting' });
   else status.set({});
 }

@@ -1,8 +1,17 @@
 /** The part of the dialog about devices: a row each, with its key where it has one. */
-import { textOf } from '../shared/editor/red';
-import type { EditorNode, Translate, Validity } from '../shared/editor/red';
+import { autoComplete, textOf } from '../shared/editor/red';
+import type { EditorNode, Suggestion, Translate, Validity } from '../shared/editor/red';
 import { checkNumber } from '../shared/editor/validate';
-import { askCertificate, askKeyPair, certificateProblem, isPrivate, publicKeyProblem, showNote, textArea } from './keys.editor';
+import {
+  askCertificate,
+  askKeyPair,
+  certificateProblem,
+  presentIssuer,
+  isPrivate,
+  publicKeyProblem,
+  showNote,
+  textArea,
+} from './keys.editor';
 import { slots } from './slots';
 
 const modes = ['none', 'psk', 'rpk', 'x509'] as const;
@@ -13,6 +22,8 @@ export interface Device {
   mode: Mode;
   name: string;
   timeout: number | string;
+  /** The name of a profile; not there where the profiles say which it is. */
+  profile?: string;
   /** Of mode `psk` only, like the next. */
   identity?: string;
   /** The name of the credential that is the key. */
@@ -78,14 +89,15 @@ export function prepareDevices(node: EditorNode<WithDevices>): void {
     header: headerRow([
       [t('column.endpoint'), '3'],
       [t('column.name'), '2'],
-      [t('column.mode'), '1.6'],
-      [t('column.timeout'), '1.8'],
+      [t('column.mode'), '2'],
+      [t('column.profile'), '1.8'],
+      [t('column.timeout'), '1.4'],
     ]),
     addItem(container, _index, device) {
       const $row = $('<div>').css({ display: 'flex', alignItems: 'center' }).appendTo(container);
       const $mode = $('<select class="lwm2m-device-mode">')
         .attr('aria-label', t('column.mode'))
-        .css({ flex: '1.6', minWidth: 0, marginRight: '6px' })
+        .css({ flex: '2', minWidth: 0, marginRight: '6px' })
         .append(
           modes.map((mode) =>
             $('<option>')
@@ -95,7 +107,9 @@ export function prepareDevices(node: EditorNode<WithDevices>): void {
         )
         .val(device.mode ?? 'none');
       const $endpoint = input('endpoint', '3', device.endpoint);
-      $row.append($endpoint, input('name', '2', device.name), $mode, input('timeout', '1.8', device.timeout));
+      const $profile = input('profile', '1.8', device.profile);
+      $row.append($endpoint, input('name', '2', device.name), $mode, $profile, input('timeout', '1.4', device.timeout));
+      autoComplete($profile, (typed, done) => done(profilesOf(node.id, typed)));
       const $secure = $('<div class="lwm2m-device-secure">').css({ marginTop: '4px' }).appendTo(container);
       const $rpk = $('<div class="lwm2m-device-rpk">').css({ marginTop: '4px' }).appendTo(container);
       const $x509 = $('<div class="lwm2m-device-x509">').css({ marginTop: '4px' }).appendTo(container);
@@ -134,13 +148,30 @@ function readRow($row: JQuery, $list: JQuery): Device {
   const text = (name: keyof Device): string => textOf($row.find(`.lwm2m-device-${name}`).val());
   const mode = modes.find((each) => each === text('mode')) ?? 'none';
   const slot = textOf($row.find('.lwm2m-device-key').attr('data-slot'));
-  const common = { endpoint: text('endpoint'), mode, name: text('name'), timeout: text('timeout') } as const;
+  const profile = text('profile');
+  const common = {
+    endpoint: text('endpoint'),
+    mode,
+    name: text('name'),
+    timeout: text('timeout'),
+    ...(profile !== '' && { profile }),
+  } as const;
   if (mode === 'psk') return { ...common, identity: text('identity'), slot };
   forget($list, slot);
   const open = (name: 'publicKey' | 'certificate'): string => (isPrivate(text(name)) ? '' : text(name));
   if (mode === 'rpk') return { ...common, publicKey: open('publicKey') };
   if (mode === 'x509') return { ...common, certificate: open('certificate') };
   return common;
+}
+
+/** The profiles of a server whose names have a text in them. */
+function profilesOf(server: string, typed: string): Suggestion[] {
+  const found: Suggestion[] = [];
+  RED.nodes.eachConfig(({ type, name = '', server: its }) => {
+    if (type !== 'lwm2m-profile' || its !== server || !name.toLowerCase().includes(typed.toLowerCase())) return;
+    found.push({ value: name, label: $('<span>').text(name) });
+  });
+  return found;
 }
 
 /** Identity and key of a device, and a button that makes a key. */
@@ -234,9 +265,11 @@ function certificateRow($place: JQuery, device: Partial<Device>, t: Translate): 
     .on('click', () => {
       const endpoint = textOf($certificate.closest('li').find('.lwm2m-device-endpoint').val());
       $note.text('…');
-      askCertificate(endpoint).then(
+      const issuer = presentIssuer();
+      askCertificate(endpoint, issuer).then(
         (made) => {
-          $certificate.val(made.certificate);
+          // One that a trusted CA has signed counts by that.
+          $certificate.val(issuer ? '' : made.certificate);
           check();
           showNote(
             $note,
@@ -245,11 +278,13 @@ function certificateRow($place: JQuery, device: Partial<Device>, t: Translate): 
               [t('device.uri'), serverUri()],
               [t('device.mode'), '2 (X.509)'],
               [t('device.certificate'), made.certificateDer],
+              ...serverCertificate().map((der) => [t('device.serverCertificate'), der] as const),
               [t('device.privateKey'), made.privateKeyDer],
             ],
             [
               [`${fileName(endpoint)}-private-key.pem`, made.privateKey],
               [`${fileName(endpoint)}-certificate.pem`, made.certificate],
+              ...(issuer ? ([['ca-certificate.pem', issuer.certificate]] as const) : []),
             ],
           );
         },
@@ -277,6 +312,12 @@ function noteLine(): JQuery {
 
 function serverUri(): string {
   return `coaps://${location.hostname}:${textOf($(`#${prefix}securePort`).val()) || '5684'}`;
+}
+
+/** DER in base64 of the one certificate in the dialog; none where it holds a chain, or the name of a file. */
+function serverCertificate(): string[] {
+  const found = textOf($(`#${prefix}serverCertificate`).val()).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return found.length === 1 ? found.map((pem) => pem.replace(/-----[A-Z ]+-----|\s/g, '')) : [];
 }
 
 function fileName(endpoint: string): string {

@@ -1,6 +1,7 @@
 /** Making key pairs and certificates for the dialog. What is made goes to who asks, once, and is kept nowhere. */
 import type { NodeAPI } from 'node-red';
-import { generateDeviceCertificate, generateKeyPair } from '../../lib/index';
+import { generateAuthority, generateDeviceCertificate, generateKeyPair, IssuerError } from '../../lib/index';
+import type { Issuer } from '../../lib/index';
 import type { CertifiedPairAnswer, KeyPairAnswer } from '../shared/admin-types';
 import { reasonOf, textField } from '../shared/fields';
 
@@ -12,7 +13,7 @@ export function registerKeyRoutes(RED: NodeAPI): void {
     made.then(
       (pair) => response.status(201).json(pair),
       (error: unknown) => {
-        if (error instanceof RangeError) {
+        if (error instanceof RangeError || error instanceof IssuerError) {
           response.status(400).json({ error: error.message });
           return;
         }
@@ -23,7 +24,18 @@ export function registerKeyRoutes(RED: NodeAPI): void {
   };
   RED.httpAdmin.post('/lwm2m/key-pairs', mayWrite, (_request, response) => answer(response, generateKeyPair()));
   RED.httpAdmin.post('/lwm2m/device-certificates', mayWrite, (request, response) => {
-    const { endpoint } = (request.body ?? {}) as { endpoint?: unknown };
-    answer(response, generateDeviceCertificate(textField(endpoint)));
+    const { endpoint, issuer } = (request.body ?? {}) as { endpoint?: unknown; issuer?: unknown };
+    answer(response, generateDeviceCertificate(textField(endpoint), Date.now(), issuerOf(issuer)));
   });
+  RED.httpAdmin.post('/lwm2m/authorities', mayWrite, (request, response) => {
+    const { name } = (request.body ?? {}) as { name?: unknown };
+    answer(response, generateAuthority(textField(name)));
+  });
+}
+
+/** The CA that signs; its key came from who asks, and goes nowhere. */
+function issuerOf(given: unknown): Issuer | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
+  const { certificate, privateKey } = given as Partial<Record<keyof Issuer, unknown>>;
+  return { certificate: textField(certificate), privateKey: textField(privateKey) };
 }

@@ -7,8 +7,23 @@ export function askKeyPair(): Promise<KeyPairAnswer> {
   return ask('key-pairs', {});
 }
 
-export function askCertificate(endpoint: string): Promise<CertifiedPairAnswer> {
-  return ask('device-certificates', { endpoint });
+/** Signed by `issuer`, or by itself. */
+export function askCertificate(endpoint: string, issuer: Issuer | undefined): Promise<CertifiedPairAnswer> {
+  return ask('device-certificates', { endpoint, ...(issuer && { issuer }) });
+}
+
+export function askAuthority(name: string): Promise<CertifiedPairAnswer> {
+  return ask('authorities', { name });
+}
+
+/** A CA with its key, PEM. Only an open dialog has it: the key is never kept. */
+export type Issuer = Pick<CertifiedPairAnswer, 'certificate' | 'privateKey'>;
+let issuer: Issuer | undefined;
+
+/** The CA that signs certificates of devices while this dialog is open. */
+export const presentIssuer = (): Issuer | undefined => issuer;
+export function setIssuer(next: Issuer | undefined): void {
+  issuer = next;
 }
 
 function ask<T>(what: string, body: object): Promise<T> {
@@ -16,9 +31,16 @@ function ask<T>(what: string, body: object): Promise<T> {
     $.ajax({ method: 'POST', url: `lwm2m/${what}`, data: JSON.stringify(body), contentType: 'application/json' })
       .done((answer: T) => resolve(answer))
       .fail((request, _status, reason) =>
-        reject(new Error(request.status > 0 ? `${request.status} ${reason}` : reason || 'no connection')),
+        reject(
+          new Error(wordsOf(request.responseJSON) ?? (request.status > 0 ? `${request.status} ${reason}` : reason || 'no connection')),
+        ),
       );
   });
+}
+
+function wordsOf(answer: unknown): string | undefined {
+  const { error } = (typeof answer === 'object' && answer !== null ? answer : {}) as { error?: unknown };
+  return typeof error === 'string' ? error : undefined;
 }
 
 /** Lines of what to type into a device; `files` can be kept: after this they are shown no more. */

@@ -4,7 +4,8 @@ import type { EditorNode, Validity } from '../shared/editor/red';
 import { devicesAreRight, prepareDevices, readDevices } from './devices.editor';
 import type { Device } from './devices.editor';
 import { prepareModels } from './models.editor';
-import { prepareServerKeys, readPublic } from './server-keys.editor';
+import { prepareProfiles } from './profiles.editor';
+import { closeAuthority, prepareAuthority, prepareServerKeys, readPublic } from './server-keys.editor';
 import { credentialDefinition } from './slots';
 import { checkNumber, validator, wholeNumber } from '../shared/editor/validate';
 
@@ -30,15 +31,16 @@ interface Server {
   serverCertificate: string;
   trustAnchors: string;
   certificateNames: string;
-  /** Not in a flow from before this field was there. */
+  /** Not in a flow from before these fields were there. */
   observeAgain?: boolean;
+  transportLog?: boolean;
 }
 
-const version = 6;
+const version = 7;
 const defaultPort = 5683;
 const defaultSecurePort = 5684;
 /** Pixels: a few rows of the device table; its label and button. */
-const minListHeight = 240;
+const minListHeight = 320;
 const aroundList = 85;
 const maxTimeout = 2 ** 31 - 1;
 /** A day, in seconds. */
@@ -73,6 +75,7 @@ RED.nodes.registerType<Server>('lwm2m-server', {
     trustAnchors: { value: '' },
     certificateNames: { value: '', validate: validator(namesAreRight) },
     observeAgain: { value: true },
+    transportLog: { value: true },
   },
   credentials: credentialDefinition,
   label() {
@@ -80,17 +83,24 @@ RED.nodes.registerType<Server>('lwm2m-server', {
   },
   oneditprepare() {
     prepareModels(this.id, this._);
+    prepareProfiles(this);
     prepareDevices(this);
     prepareServerKeys(this);
+    prepareAuthority(this);
     // The editor takes a missing value for an unticked box, and Done would switch it off.
-    if (this.observeAgain === undefined) $('#node-config-input-observeAgain').prop('checked', true);
+    for (const name of ['observeAgain', 'transportLog'] as const) {
+      if (this[name] === undefined) $(`#node-config-input-${name}`).prop('checked', true);
+    }
   },
   oneditsave() {
     this.version = version;
     this.devices = readDevices();
     this.serverCertificate = readPublic('serverCertificate');
     this.trustAnchors = readPublic('trustAnchors');
+    closeAuthority();
   },
+  oneditcancel: closeAuthority,
+  oneditdelete: closeAuthority,
   oneditresize({ height }) {
     const $form = $('#lwm2m-server-devices').closest('form');
     const others = $form.children('.form-row:not(.lwm2m-devices)').toArray();

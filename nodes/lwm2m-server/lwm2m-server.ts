@@ -2,14 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { acquireServer } from '../../lib/index';
-import type { LiveServer, ServerEvent } from '../../lib/index';
+import type { LiveServer, ProfileSettings, ServerEvent } from '../../lib/index';
 import { codeOf, reasonOf } from '../shared/fields';
 import type { ServerNode, ServerState, ServerUser } from '../shared/types';
 import { registerAdminRoutes } from './admin';
 import { claim, unclaim } from './claims';
 import { migrate } from './migrations';
 import { modelFolders } from './models-admin';
-import { serverOptions } from './options';
+import { serverOptions, tlsWithFiles } from './options';
+import { conflictsOf, inOrder } from './profile-order';
 import { credentialDefinition } from './slots';
 import type { ServerOptions, TlsNode } from './options';
 
@@ -28,6 +29,7 @@ function init(RED: NodeAPI): void {
   function Lwm2mServerNode(this: Writable<ServerNode>, def: NodeDef): void {
     RED.nodes.createNode(this, def);
     const listeners = new Map<string, { node: Node; user: ServerUser }>();
+    const profiles = new Map<string, { profile: ProfileSettings; onProblem: (problem: string | undefined) => void; node: Node }>();
     let closed = false;
     /** The flows can take events. */
     let running = false;
@@ -50,6 +52,8 @@ function init(RED: NodeAPI): void {
       Reflect.deleteProperty(this.users, node.id);
       listeners.delete(node.id);
     };
+    this.setProfile = (node, profile, onProblem) => void profiles.set(node.id, { node, profile, onProblem });
+    this.removeProfile = (node) => void profiles.delete(node.id);
 
     const tell = (call: () => void, node: Node): void => {
       try {
@@ -77,11 +81,12 @@ function init(RED: NodeAPI): void {
       for (const { node, user } of [...listeners.values()]) tell(() => user.onEvent?.(event), node);
     };
 
-    const fail = (text: string): void => {
+    const fail = (problem: Problem): void => {
+      const { text, brief } = problemTexts(RED, problem);
       // Each new attempt would say the same again.
       if (text !== lastProblem) this.error(text);
       lastProblem = text;
-      setState({ kind: 'failed', text });
+      setState({ kind: 'failed', text, brief });
       retry = setTimeout(open, retryAfter[Math.min(attempts, retryAfter.length - 1)]);
       attempts++;
     };
@@ -91,7 +96,7 @@ function init(RED: NodeAPI): void {
         const settings = migrate(def);
         options = serverOptions(settings, this.credentials, tlsOf(RED, settings.tls));
       } catch (error) {
-        fail(RED._('lwm2m-server.errors.setting', { reason: reasonOf(error) }));
+        fail(error instanceof TlsError ? { kind: error.kind } : { kind: 'setting', reason: reasonOf(error) });
         return;
       }
       const { name, port, securePort, host: hosts = [] } = options;
@@ -100,7 +105,7 @@ function init(RED: NodeAPI): void {
         const rival = claim({ id: this.id, index, name, port: wish, hosts });
         if (!rival) continue;
         unclaim(this.id);
-        fail(RED._('lwm2m-server.errors.duplicate', { port: wish, first: rival.name, second: name }));
+        fail({ kind: 'duplicate', port: wish, first: rival.name, second: name });
         return;
       }
       void run(options);
@@ -119,8 +124,10 @@ function init(RED: NodeAPI): void {
         });
         this.live = live;
         unsubscribe = live.server.subscribe(onEvent);
-        if (running) live.server.resumeEvents();
-        else live.server.pauseEvents();
+        if (running) {
+          useProfiles(live);
+          live.server.resumeEvents();
+        } else live.server.pauseEvents();
         warnAbout('warnings.moved', live.displaced);
         await live.ready;
         warnAbout('warnings.unwelcome', live.server.unwelcome());
@@ -134,7 +141,7 @@ function init(RED: NodeAPI): void {
         unsubscribe();
         await live?.release(true).catch(() => undefined);
         unclaim(this.id);
-        if (!isClosed()) fail(problemText(RED, error, options));
+        if (!isClosed()) fail(problemOf(error, options));
       }
     };
 
@@ -144,12 +151,24 @@ function init(RED: NodeAPI): void {
       const names = endpoints.slice(0, maxNamed).join(', ') + (count > maxNamed ? ' …' : '');
       if (count > 0) this.warn(RED._(`lwm2m-server.${text}`, { count, names }));
     };
+    /** What profiles were warned about, which the next Deploy need not repeat. */
+    let warned: readonly string[] = [];
+    /** All at once, and only when all are there: one that a Deploy makes anew was never away. */
+    const useProfiles = ({ server }: LiveServer): void => {
+      const list = inOrder(Array.from(profiles.values(), ({ profile }) => profile));
+      const wrong = new Map(server.setProfiles(list).map(({ id, error }) => [id, error]));
+      const conflicts = conflictsOf(list).map(({ text, names, what }) => RED._(`lwm2m-server.profileConflict.${text}`, { names, what }));
+      for (const text of conflicts) if (!warned.includes(text)) this.warn(text);
+      warned = conflicts;
+      for (const { node, profile, onProblem } of profiles.values()) tell(() => onProblem(wrong.get(profile.id)?.message), node);
+    };
     const flowsStopping = (): void => {
       running = false;
       this.live?.server.pauseEvents();
     };
     const flowsStarted = (): void => {
       running = true;
+      if (this.live) useProfiles(this.live);
       const lost = this.live?.server.resumeEvents() ?? 0;
       if (lost > 0) this.warn(RED._('lwm2m-server.errors.lost', { count: lost }));
     };
@@ -175,12 +194,24 @@ function init(RED: NodeAPI): void {
   RED.nodes.registerType('lwm2m-server', Lwm2mServerNode as (this: Node, def: NodeDef) => void, { credentials: credentialDefinition });
 }
 
-/** The tls-config node of the dialog. Throws where there is none any more. */
+/** The tls-config node that a server is to use is not there, or has not got its files. */
+class TlsError extends Error {
+  constructor(readonly kind: 'noTls' | 'badTls') {
+    super(kind);
+  }
+}
+
+/** The tls-config node of the dialog. Throws TlsError. */
 function tlsOf(RED: NodeAPI, id: unknown): TlsNode | undefined {
   if (typeof id !== 'string' || id === '') return undefined;
   const node = RED.nodes.getNode(id) as (Node & TlsNode) | null;
-  if (node?.type !== 'tls-config') throw new Error(RED._('lwm2m-server.errors.noTls'));
-  return node;
+  if (node?.type !== 'tls-config') throw new TlsError('noTls');
+  if (node.valid === false) throw new TlsError('badTls');
+  let def: Readonly<Record<string, unknown>> | undefined;
+  RED.nodes.eachNode((each) => {
+    if (each.id === id) def = each as unknown as Readonly<Record<string, unknown>>;
+  });
+  return tlsWithFiles(node, def);
 }
 
 /** Where the object definitions are: for all servers, and for this one. The first is made, so that people find it. */
@@ -192,8 +223,16 @@ function modelOptions(RED: NodeAPI, id: string): Pick<ServerOptions, 'modelsDir'
   return { modelsDir: folders.all, ownModelsDir: folders.own };
 }
 
-/** Why the server could not be opened, and what to do, in plain words. */
-function problemText(RED: NodeAPI, error: unknown, options: ServerOptions): string {
+/** Why the server could not be opened: `kind` is that of its texts, the rest goes into them. */
+type Problem = { readonly kind: string } & Readonly<Record<string, string | number>>;
+
+/** What is wrong and what to do, in plain words, and the same for a badge. */
+function problemTexts(RED: NodeAPI, problem: Problem): { text: string; brief: string } {
+  const text = (where: string): string => RED._(`lwm2m-server.${where}.${problem.kind}`, problem);
+  return { text: text('errors'), brief: text('badges') };
+}
+
+function problemOf(error: unknown, options: ServerOptions): Problem {
   // Of several addresses the one that cannot be had.
   const address = error instanceof Error && 'address' in error && typeof error.address === 'string' ? error.address : '';
   const host = options.host ? address || options.host.join(', ') : '';
@@ -201,15 +240,15 @@ function problemText(RED: NodeAPI, error: unknown, options: ServerOptions): stri
   const facts = { port, host, name: options.name, reason: reasonOf(error) };
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return RED._(`lwm2m-server.errors.${host ? 'inUseAt' : 'inUse'}`, facts);
+      return { kind: host ? 'inUseAt' : 'inUse', ...facts };
     case 'EACCES':
-      return RED._('lwm2m-server.errors.forbidden', facts);
+      return { kind: 'forbidden', ...facts };
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return RED._('lwm2m-server.errors.noAddress', facts);
+      return { kind: 'noAddress', ...facts };
     default:
-      return RED._('lwm2m-server.errors.other', facts);
+      return { kind: 'other', ...facts };
   }
 }
 

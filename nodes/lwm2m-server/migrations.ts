@@ -15,10 +15,12 @@ export interface DeviceRow {
   readonly certificate?: unknown;
   readonly name?: unknown;
   readonly timeout?: unknown;
+  /** The name of the device's profile; blank or not there: as the profiles say. */
+  readonly profile?: unknown;
   readonly disabled?: unknown;
 }
 
-/** The settings of version 6. Numbers may be text: they come from input fields or environment variables. */
+/** The settings of version 7. Numbers may be text: they come from input fields or environment variables. */
 export interface ServerSettings {
   readonly version: number;
   readonly name: string;
@@ -50,6 +52,8 @@ export interface ServerSettings {
   readonly certificateNames: string;
   /** Whether a device that registers anew is asked again for what it observed. */
   readonly observeAgain: boolean;
+  /** Whether `log` events tell what goes to and fro. */
+  readonly transportLog: boolean;
 }
 
 const steps: Step[] = [
@@ -71,6 +75,7 @@ const steps: Step[] = [
   (settings: Settings) => withDefaults(settings, { securePort: '', keyLogFile: '' }),
   (settings: Settings) => withDefaults(settings, { observeAgain: true }),
   (settings: Settings) => withDefaults(settings, { tls: '', serverCertificate: '', trustAnchors: '', certificateNames: '' }),
+  (settings: Settings) => withDefaults(settings, { transportLog: true }),
 ];
 
 /** The settings in their present version, whatever version was saved. */

@@ -24,11 +24,25 @@ export type ServerCredentials = Readonly<Record<string, unknown>>;
 
 /** What a tls-config node of Node-RED holds. */
 export interface TlsNode {
+  /** False when it has not got what it is to have. */
   readonly valid?: boolean;
   readonly key?: Uint8Array | string;
   readonly cert?: Uint8Array | string;
   readonly ca?: Uint8Array | string;
   readonly credentials?: { readonly passphrase?: unknown };
+}
+
+/**
+ * A tls-config node reads its files once. Given its own settings (`def`), what came from files becomes their names, so that they are read
+ * again when they change; but not where a name is made of environment variables.
+ */
+export function tlsWithFiles(node: TlsNode, def: Readonly<Record<string, unknown>> = {}): TlsNode {
+  const of = (name: 'key' | 'cert' | 'ca'): TlsNode => {
+    const [content, file] = [node[name], textField(def[name])];
+    const watched = content !== undefined && typeof content !== 'string' && file !== '' && !file.includes('$');
+    return content === undefined ? {} : { [name]: watched ? file : content };
+  };
+  return { ...of('key'), ...of('cert'), ...of('ca'), ...(node.credentials && { credentials: node.credentials }) };
 }
 
 /** What the dialog says as options for the library. Throws an Error in plain words for a setting that cannot be meant. */
@@ -57,6 +71,7 @@ export function serverOptions(settings: ServerSettings, credentials: ServerCrede
     name: textField(settings.name) || `LwM2M :${port}`,
     port,
     observeAgain: (settings.observeAgain as unknown) !== false,
+    transportLog: (settings.transportLog as unknown) !== false,
     unknownDevices: UNKNOWN.find((each) => each === settings.unknownDevices) ?? 'refuse',
     ...serverKeys(settings, credentials, tls),
     devices: deviceEntries(settings.devices, credentials),
@@ -77,7 +92,6 @@ function serverKeys(
   credentials: ServerCredentials,
   tls: TlsNode = {},
 ): ServerKeySettings {
-  if (tls.valid === false) throw new Error('the TLS configuration it uses is not complete');
   const own = (name: string): string => (Object.hasOwn(credentials, name) ? textField(credentials[name]) : '');
   const passphrase = own('serverKeyPassphrase') || textField(tls.credentials?.passphrase);
   const of = (dialog: string, other: Uint8Array | string = ''): string[] => {
@@ -105,11 +119,13 @@ function deviceEntries(rows: unknown, credentials: ServerCredentials): DeviceEnt
 function deviceEntry(row: DeviceRow, credentials: ServerCredentials): DeviceEntry {
   const endpoint = textField(row.endpoint);
   const name = textField(row.name);
+  const profile = textField(row.profile);
   const timeout = numberField(row.timeout, `timeout of ${endpoint}`, 1, maxTimeout);
   const common = {
     endpoint,
     ...(name && { name }),
     ...(timeout !== undefined && { timeout }),
+    ...(profile && { profile }),
     ...(row.disabled === true && { disabled: true }),
   };
   if (row.mode === 'rpk') return { ...common, mode: 'rpk', publicKey: textField(row.publicKey) };

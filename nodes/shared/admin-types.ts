@@ -51,3 +51,41 @@ export interface KeyPairAnswer {
   readonly publicKey: string;
   readonly publicKeyDer: string;
 }
+
+/** Of POST lwm2m/<server id>/profile/names, one a path: what it is called, and the key it gets by itself. */
+export interface ResourceName {
+  readonly name?: string;
+  readonly key?: string;
+}
+
+/** What the other routes of a profile answer when they cannot, in words. */
+export interface Refusal {
+  readonly error: string;
+}
+
+/** Of POST lwm2m/<server id>/profile/learn. */
+export type LearnAnswer = { readonly definition: object } | { readonly deployed: false } | Refusal;
+
+/** Something to tell about a profile, by the id of its text and what goes into it; `text` in English. */
+export interface RemarkAnswer {
+  readonly id: string;
+  readonly facts: Readonly<Record<string, string | number>>;
+  readonly text: string;
+}
+
+/** Of POST lwm2m/<server id>/profile/preview. */
+export type PreviewAnswer =
+  { readonly requests: readonly string[]; readonly remarks: readonly RemarkAnswer[] } | { readonly deployed: false } | Refusal;
+
+/** Of POST lwm2m/<server id>/profile/import with the text of a device profile of an IoT Hub. */
+export type ImportAnswer =
+  | {
+      readonly definition: { readonly resources: readonly object[] };
+      readonly kept: object;
+      readonly remarks: readonly RemarkAnswer[];
+      readonly name?: string;
+    }
+  | Refusal;
+
+/** Of POST lwm2m/<server id>/profile/export. */
+export type ExportAnswer = { readonly json: unknown; readonly remarks: readonly RemarkAnswer[] } | Refusal;

@@ -1,12 +1,12 @@
 /** What the nodes of this package know of each other at run time. */
 import type { Node } from 'node-red';
-import type { LiveServer, ServerEvent } from '../../lib/index';
+import type { LiveServer, ProfileSettings, ServerEvent } from '../../lib/index';
 
-/** How the server behind an `lwm2m-server` node is. `text` is plain words for a person, already translated. */
+/** How the server behind an `lwm2m-server` node is. `text` is plain words for a person, `brief` the same for a badge, both already translated. */
 export type ServerState =
   | { readonly kind: 'starting' }
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'failed'; readonly text: string };
+  | { readonly kind: 'failed'; readonly text: string; readonly brief: string };
 
 /** What a node that uses the server wants to hear. Listeners are called one after the other; one that throws harms nobody else. */
 export interface ServerUser {
@@ -26,4 +26,10 @@ export interface ServerNode extends Node {
   readonly users: Record<string, Node>;
   register(node: Node, user: ServerUser): void;
   deregister(node: Node): void;
+  /**
+   * A profile of the server from the next time that the flows have started: a Deploy, which makes its node anew, changes nothing by
+   * itself. `onProblem` then hears what is wrong with it, in words, or undefined.
+   */
+  setProfile(node: Node, profile: ProfileSettings, onProblem: (problem: string | undefined) => void): void;
+  removeProfile(node: Node): void;
 }

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { createPublicKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { ROOT } from '../support/chain';
-import { DEVICE } from '../support/dtls/fixed-keys';
+import { DEVICE, P256 } from '../support/dtls/fixed-keys';
 import { freeUdpPort, startNodeRed } from '../support/node-red';
 import type { NodeRed } from '../support/node-red';
+import { SecurePeer } from '../unit/index/secure-peer';
 import { Editor, openBrowser } from './editor';
+
+const SERVER = new X509Certificate(P256.certificate).toString();
 
 describe('public keys and certificates in the dialog of the server', () => {
   let nodeRed: NodeRed | undefined;
@@ -16,9 +19,13 @@ describe('public keys and certificates in the dialog of the server', () => {
   let privateKey = '';
   let publicKey = '';
   let certificate = '';
+  /** DER in base64. */
+  let serverKey = '';
+  let securePort = 0;
 
   before(async () => {
-    const [port, securePort] = [await freeUdpPort(), await freeUdpPort()];
+    const port = await freeUdpPort();
+    securePort = await freeUdpPort();
     const server = {
       id: 'server',
       type: 'lwm2m-server',
@@ -93,6 +100,7 @@ describe('public keys and certificates in the dialog of the server', () => {
     const dialog = await editor.dialog();
     await dialog.locator('#lwm2m-server-key-generate').click();
     await dialog.locator('#lwm2m-server-key-note code').waitFor();
+    serverKey = String(await dialog.locator('#lwm2m-server-key-note code').textContent());
     assert.match(await dialog.locator('#node-config-input-serverKey').inputValue(), /BEGIN PRIVATE KEY/);
     await dialog.locator('#node-config-input-trustAnchors').fill(ROOT);
     await dialog.locator('#node-config-input-unknownDevices').selectOption('accept-my-ca');
@@ -131,5 +139,81 @@ describe('public keys and certificates in the dialog of the server', () => {
       const text = await readFile(path.join(nodeRed!.dir, name), 'utf8');
       assert.ok(!text.includes('PRIVATE KEY') && !text.includes(privateKey), name);
     }
+  });
+
+  it('makes a CA and a certificate signed by it, with which a device registers', async () => {
+    const dialog = await editor.editConfig('lwm2m-server', 'server');
+    await dialog.locator('#lwm2m-server-ca-generate').click();
+    const saved = dialog.locator('#lwm2m-server-ca-note .lwm2m-key-file');
+    await saved.last().waitFor();
+    const text = async (button: Locator): Promise<string> => {
+      const [download] = await Promise.all([editor.page.waitForEvent('download'), button.click()]);
+      return readFile(await download.path(), 'utf8');
+    };
+    const file = await text(saved.first());
+    assert.match(file, /BEGIN PRIVATE KEY[^]+BEGIN CERTIFICATE/);
+    const authority = new X509Certificate(file.slice(file.indexOf('-----BEGIN CERTIFICATE')));
+    assert.ok((await dialog.locator('#node-config-input-trustAnchors').inputValue()).includes(authority.toString().trim()));
+    // Its key may be opened again in another dialog.
+    await dialog.locator('#lwm2m-server-ca-file').setInputFiles({ name: 'ca.pem', mimeType: 'text/plain', buffer: Buffer.from(file) });
+    await dialog.locator('#lwm2m-server-ca-note', { hasText: 'signed by this CA' }).waitFor();
+    await dialog.locator('.red-ui-editableList-addButton').click();
+    const row = dialog.locator('#lwm2m-server-devices li').last();
+    await row.locator('.lwm2m-device-endpoint').fill('meter-3');
+    await row.locator('.lwm2m-device-mode').selectOption('x509');
+    await row.locator('.lwm2m-device-generate-certificate').click();
+    const files = row.locator('.lwm2m-key-file');
+    await files.nth(2).waitFor();
+    assert.equal(await row.locator('.lwm2m-device-certificate').inputValue(), '', 'any of the CA');
+    const device = new X509Certificate(await text(files.nth(1)));
+    const own = createPrivateKey(await text(files.nth(0)));
+    assert.ok(device.verify(authority.publicKey));
+    await editor.picture('lwm2m-server-ca');
+    assert.deepEqual(await editor.unreadable(dialog), []);
+    await editor.done();
+    await editor.deploy();
+    await editor.badge('in', /listening|^0/);
+    // Without certificates of its own the server shows its bare public key.
+    const peer = await SecurePeer.open({
+      port: securePort,
+      own: { privateKey: own, publicKey: device.publicKey.export({ type: 'spki', format: 'der' }), chain: [device.raw] },
+      type: 'x509',
+      serverType: 'rpk',
+      server: Buffer.from(serverKey, 'base64'),
+    });
+    await peer.register('meter-3');
+    peer.close();
+    for (const name of (await readdir(nodeRed!.dir)).filter((each) => each.endsWith('.json'))) {
+      assert.ok(!(await readFile(path.join(nodeRed!.dir, name), 'utf8')).includes('PRIVATE KEY'), name);
+    }
+  });
+
+  it('says in German and in the dark, too, which resource of the device each part belongs to', async () => {
+    const german = await Editor.open(browser!, { url: nodeRed!.url, locale: 'de-DE', ready: 'in', dark: true });
+    const dialog = await german.editConfig('lwm2m-server', 'server');
+    await dialog.locator('#node-config-input-serverCertificate').fill(SERVER);
+    await dialog.locator('#lwm2m-server-ca-generate').click();
+    await dialog.locator('#lwm2m-server-ca-note .lwm2m-key-file').last().waitFor();
+    await german.picture('lwm2m-server-ca-german-dark');
+    assert.match(String(await dialog.locator('#lwm2m-server-ca-note').textContent()), /Dieser CA wird ab dem nächsten Deploy vertraut/);
+    await dialog.locator('.red-ui-editableList-addButton').click();
+    const row = dialog.locator('#lwm2m-server-devices li').last();
+    await row.locator('.lwm2m-device-endpoint').fill('meter-4');
+    await row.locator('.lwm2m-device-mode').selectOption('x509');
+    await row.locator('.lwm2m-device-generate-certificate').click();
+    await row.locator('.lwm2m-key-file').nth(2).waitFor();
+    const lines = await row.locator('.lwm2m-device-x509 .lwm2m-device-note > div').allTextContents();
+    assert.deepEqual(
+      lines.flatMap((line) => /\/0\/x\/\d+/.exec(line)?.[0] ?? []),
+      ['/0/x/0', '/0/x/2', '/0/x/3', '/0/x/4', '/0/x/5'],
+    );
+    const codes = await row.locator('.lwm2m-device-x509 .lwm2m-device-note code').allTextContents();
+    assert.equal(codes[3], new X509Certificate(SERVER).raw.toString('base64'));
+    await row.scrollIntoViewIfNeeded();
+    await german.picture('lwm2m-server-device-german-dark');
+    assert.deepEqual(await german.unreadable(dialog), []);
+    await german.cancel();
+    assert.deepEqual(german.problems, []);
+    await german.close();
   });
 });

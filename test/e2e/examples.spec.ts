@@ -62,6 +62,15 @@ const examples: Readonly<Record<string, readonly Step[]>> = {
     { button: 'Wake the device', command: 'Write timezone', result: /^CHANGED/, answer: /result: "CHANGED"/ },
   ],
   '09-psk': [{ button: 'Read battery', command: 'Command', result: /^CONTENT/, answer: /result: "CONTENT", value: \d+/ }],
+  '10-profile': [
+    {
+      button: 'Read by key',
+      after: /manufacturer: "Node-RED LwM2M"/,
+      command: 'By key',
+      result: /^CONTENT/,
+      answer: /latitude: [\d.]+|value: object/,
+    },
+  ],
 };
 
 /** A tab without a node of ours, so that the editor has something to start with. */

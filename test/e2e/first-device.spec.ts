@@ -96,7 +96,7 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
       const paths = await editor.suggestions(dialog.locator('#node-input-path'), 'battery level');
       await paths.filter({ hasText: '/3/0/9' }).first().waitFor();
       await editor.picture('lwm2m-in');
-      await dialog.locator('#node-input-path').fill('nonsense');
+      await dialog.locator('#node-input-path').fill('/nonsense');
       await dialog.locator('#node-input-name').click();
       await dialog.locator('#node-input-path.input-error').waitFor();
       await dialog.locator('#node-input-path').fill('');
@@ -177,7 +177,9 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
       await dialog.locator('#node-config-input-statsInterval.input-error').waitFor();
       await dialog.locator('#node-config-input-statsInterval').fill('60');
       await dialog.locator('#node-config-input-devicesFile').fill('/data/devices.json');
-      assert.equal(await dialog.locator('#node-config-input-observeAgain').isChecked(), true);
+      for (const name of ['observeAgain', 'transportLog']) {
+        assert.equal(await dialog.locator(`#node-config-input-${name}`).isChecked(), true, name);
+      }
       await dialog.locator('#node-config-input-observeAgain').uncheck();
       await editor.picture('lwm2m-server');
       await editor.done();

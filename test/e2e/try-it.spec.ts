@@ -13,6 +13,7 @@ type FlowNode = Record<string, unknown> & { id: string; type: string; name?: str
 const commands = [
   ...['Read', 'ReadComposite', 'Discover', 'DiscoverAll', 'WriteReplace', 'WriteUpdate', 'WriteComposite', 'WriteAttributes', 'Execute'],
   ...['Create', 'Delete', 'Observe', 'ObserveComposite', 'ObserveCancel', 'ObserveCompositeCancel', 'ObserveCancelAll', 'ObserveReadAll'],
+  'UpdateAttributes',
 ];
 
 describe('the command box of the lwm2m-rpc dialog', () => {

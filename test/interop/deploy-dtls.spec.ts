@@ -77,7 +77,15 @@ describe('Eclipse Leshan over DTLS with connection IDs, observed, while Node-RED
     file = path.join(nodeRed.dir, 'events.txt');
     await nodeRed.deploy('full', () => flow(port, securePort, file) as Record<string, unknown>[]);
     recorder = await UdpRecorder.open(securePort);
-    peer = await startLeshan({ port: recorder.port, endpoint: ENDPOINT, psk: { identity: 'leshan-id', key: KEY }, cid: CID_BYTES });
+    // It gives up a session after 16 to 24 s without an answer, not after a minute and a half.
+    const patience = { ackTimeout: 500 };
+    peer = await startLeshan({
+      port: recorder.port,
+      endpoint: ENDPOINT,
+      psk: { identity: 'leshan-id', key: KEY },
+      cid: CID_BYTES,
+      ...patience,
+    });
     await peer.waitFor('registered');
     await nodeRed.deploy('nodes', (flows) => [...flows, ...observer()] as Record<string, unknown>[]);
     await sleep(1_000);

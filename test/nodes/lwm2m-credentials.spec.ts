@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { createLwm2mServer } from '../../lib/index';
 import credentialsNode from '../../nodes/lwm2m-credentials/lwm2m-credentials';
-import { serverOptions } from '../../nodes/lwm2m-server/options';
+import { serverOptions, tlsWithFiles } from '../../nodes/lwm2m-server/options';
 import { migrate } from '../../nodes/lwm2m-server/migrations';
 import { FakeServer, fakeServerNode } from '../support/fake-server';
 import { Inbox, load, useFlows } from '../support/flows';
@@ -123,7 +123,20 @@ describe('the security of the lwm2m-server dialog', () => {
     const settings = migrate({ version: 6, port: 1, serverCertificate: 'c1' });
     const { serverKey, serverKeyPassphrase, serverCertificate, trustAnchors } = serverOptions(settings, { serverKey: 'k1' }, tls);
     assert.deepEqual([serverKey, serverKeyPassphrase, serverCertificate, trustAnchors], [['k1', 'k2'], 'p2', ['c1', 'c2'], ['a2']]);
-    assert.throws(() => serverOptions(settings, {}, { valid: false }), /the TLS configuration it uses is not complete/);
+  });
+
+  it('takes the files of a tls-config node by their names, so that they are read again, and what was pasted as it is', () => {
+    const node = { key: Buffer.from('k'), cert: Buffer.from('c'), ca: Buffer.from('a'), credentials: { passphrase: 'p' } };
+    const files = { key: ' /keys/k.pem ', cert: '${CERT}', ca: 'ca.pem' };
+    assert.deepEqual(tlsWithFiles(node, files), {
+      key: '/keys/k.pem',
+      cert: Buffer.from('c'),
+      ca: 'ca.pem',
+      credentials: { passphrase: 'p' },
+    });
+    assert.deepEqual(tlsWithFiles({ key: 'k', cert: 'c' }, { key: '', cert: '' }), { key: 'k', cert: 'c' });
+    assert.deepEqual(tlsWithFiles({ key: 'k' }, { key: 'old.pem' }), { key: 'k' });
+    assert.deepEqual(tlsWithFiles(node), node);
   });
 
   it('opens no port for DTLS in flows from before there was one, and none that plain CoAP has', () => {

@@ -230,7 +230,7 @@ describe('lwm2m-rpc', () => {
   });
 
   it('fails at once while its server is not open', async () => {
-    await load([fakeServerNode(new FakeServer(), { kind: 'failed', text: 'port taken' }), rpcNode], flow());
+    await load([fakeServerNode(new FakeServer(), { kind: 'failed', text: 'port taken', brief: 'taken' }), rpcNode], flow());
     const out = new Inbox('out');
     give({ payload: battery, endpoint: 'meter-1' });
     assert.deepEqual((await out.first()).payload, { result: 'CLOSED', error: 'port taken' });

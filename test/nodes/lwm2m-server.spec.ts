@@ -178,7 +178,7 @@ describe('lwm2m-server', () => {
     await load(nodes, flow({ port }));
     const errors = errorsOf('server');
     assert.equal((await state('failed')).text, 'lwm2m-server.errors.inUse');
-    await new Badges('in').seen(/^lwm2m-in\.status\.failed$/);
+    await new Badges('in').seen(/^lwm2m-server\.badges\.inUse$/);
     blocker.close();
     await state('listening');
     assert.ok(errors.length <= 1, 'said once');
@@ -207,6 +207,12 @@ describe('lwm2m-server', () => {
       assert.equal(text, kind === 'failed' ? 'lwm2m-server.errors.duplicate' : '');
     });
   }
+
+  it('says that the TLS node it is to use is gone', async () => {
+    await load(nodes, flow({ tls: 'gone' }));
+    const failed = await state('failed');
+    assert.deepEqual([failed.text, failed.brief], ['lwm2m-server.errors.noTls', 'lwm2m-server.badges.noTls']);
+  });
 
   for (const settings of [{ port: 'coap' }, { port: 70000 }, { timeout: 'soon' }]) {
     it(`says what is wrong with ${JSON.stringify(settings)}`, async () => {

@@ -3,6 +3,7 @@ import { migrate as credentials } from '../../nodes/lwm2m-credentials/migrations
 import { migrate as device } from '../../nodes/lwm2m-device/migrations';
 import { eventKinds } from '../../nodes/lwm2m-in/events';
 import { migrate as incoming } from '../../nodes/lwm2m-in/migrations';
+import { migrate as profile } from '../../nodes/lwm2m-profile/migrations';
 import { migrate as rpc } from '../../nodes/lwm2m-rpc/migrations';
 import { migrate as server } from '../../nodes/lwm2m-server/migrations';
 import { serverOptions } from '../../nodes/lwm2m-server/options';
@@ -33,11 +34,22 @@ const nodes: [string, (settings: object) => object, object, number?][] = [
       serverCertificate: '',
       trustAnchors: '',
       certificateNames: '',
+      transportLog: true,
     },
-    6,
+    7,
   ],
   ['lwm2m-credentials', credentials, { server: '' }],
-  ['lwm2m-in', incoming, { server: '', endpoint: '', events: [...eventKinds], path: '', instanceKeys: 'id' }],
+  [
+    'lwm2m-profile',
+    profile,
+    { name: '', server: '', endpoints: '', isDefault: false, definition: { resources: [], transportLog: true }, kept: null },
+  ],
+  [
+    'lwm2m-in',
+    incoming,
+    { server: '', endpoint: '', events: [...eventKinds], path: '', instanceKeys: 'id', messagePer: 'event', startValues: false },
+    2,
+  ],
   [
     'lwm2m-rpc',
     rpc,
@@ -102,6 +114,7 @@ describe('lwm2m-server options', () => {
       port: 5683,
       queue: { awakeParameter: '', replaceWrites: false },
       observeAgain: true,
+      transportLog: true,
       unknownDevices: 'refuse',
       devices: [],
     });
@@ -113,10 +126,11 @@ describe('lwm2m-server options', () => {
       port: '5690',
       host: ' ::1 , 127.0.0.2,',
       observeAgain: false,
+      transportLog: false,
       unknownDevices: 'accept-without-security',
       devices: [
-        { endpoint: ' meter-1 ', mode: 'none', name: 'Cellar', timeout: '5000' },
-        { endpoint: 'meter-2', mode: 'none', name: '', timeout: '' },
+        { endpoint: ' meter-1 ', mode: 'none', name: 'Cellar', timeout: '5000', profile: ' Meters ' },
+        { endpoint: 'meter-2', mode: 'none', name: '', timeout: '', profile: '' },
         { endpoint: '', mode: 'none', name: 'blank row', timeout: '' },
       ],
       devicesFile: '/data/devices.json',
@@ -134,9 +148,10 @@ describe('lwm2m-server options', () => {
       port: 5690,
       host: ['::1', '127.0.0.2'],
       observeAgain: false,
+      transportLog: false,
       unknownDevices: 'accept-without-security',
       devices: [
-        { endpoint: 'meter-1', mode: 'none', name: 'Cellar', timeout: 5000 },
+        { endpoint: 'meter-1', mode: 'none', name: 'Cellar', timeout: 5000, profile: 'Meters' },
         { endpoint: 'meter-2', mode: 'none' },
       ],
       devicesFile: '/data/devices.json',

@@ -178,6 +178,23 @@ describe('the admin routes of object definitions', () => {
     assert.ok(new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey)));
     assert.equal(made.headers['cache-control'], 'no-store');
     for (const endpoint of ['', 'x'.repeat(65), {}, undefined]) await ask({ endpoint }).expect(400);
+    for (const issuer of [{}, { certificate, privateKey }, { certificate: 5 }]) await ask({ endpoint: 'meter-1', issuer }).expect(400);
+  });
+
+  it('[ADMIN-009] make a small CA, which signs certificates, for who may write', async () => {
+    const ask = (body: object) => request(server).post('/lwm2m/authorities').send(body);
+    denied = 'lwm2m-server.write';
+    await ask({ name: 'Meters' }).expect(401);
+    denied = '';
+    const made = await ask({ name: 'Meters' }).expect(201);
+    const ca = made.body as CertifiedPairAnswer;
+    const authority = new X509Certificate(ca.certificate);
+    assert.deepEqual([authority.subject, authority.ca, made.headers['cache-control']], ['CN=Meters', true, 'no-store']);
+    const signed = await request(server).post('/lwm2m/device-certificates').send({ endpoint: 'meter-2', issuer: ca }).expect(201);
+    const device = new X509Certificate((signed.body as CertifiedPairAnswer).certificate);
+    assert.ok(device.checkIssued(authority) && device.verify(authority.publicKey));
+    await ask({ name: '' }).expect(400);
+    assert.deepEqual(logged, []);
   });
 
   it('[ADMIN-005] take many files at a time', async () => {

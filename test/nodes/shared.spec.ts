@@ -3,7 +3,7 @@ import { mock } from 'node:test';
 import fc from 'fast-check';
 import type { Node, NodeStatus } from 'node-red';
 import { numberField, textField } from '../../nodes/shared/fields';
-import { matchesGlob } from '../../nodes/shared/glob';
+import { matchesGlob } from '../../lib/profile/glob';
 import { applySteps } from '../../nodes/shared/migrate';
 import { StatusLine } from '../../nodes/shared/status';
 

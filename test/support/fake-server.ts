@@ -2,6 +2,7 @@
 import type { Node, NodeDef } from 'node-red';
 import type {
   DeviceEntry,
+  KeyedValues,
   LastValue,
   ListedDevice,
   LiveServer,
@@ -10,11 +11,14 @@ import type {
   Operation,
   OperationOptions,
   OperationResult,
+  ProfileDefinition,
+  ProfilePreview,
+  ProfileSettings,
   Registration,
   ServerEvent,
   ServerStats,
 } from '../../lib/index';
-import { createLwm2mServer, CredentialsError, omaModel } from '../../lib/index';
+import { compileProfile, createLwm2mServer, CredentialsError, omaModel, ProfileError } from '../../lib/index';
 import { isComposite, performOneByOne } from '../../lib/server/one-by-one';
 import type { ServerNode, ServerState, ServerUser } from '../../nodes/shared/types';
 import type { Initializer } from './flows';
@@ -44,6 +48,7 @@ export function registration(endpoint: string, changes: Partial<Registration> = 
     port: 56830,
     registeredAt: 1_700_000_000_000,
     updatedAt: 1_700_000_000_000,
+    lastSeenAt: 1_700_000_000_000,
     ...changes,
   };
 }
@@ -96,6 +101,42 @@ export class FakeServer implements Lwm2mServer {
 
   start(): Promise<void> {
     return Promise.resolve();
+  }
+  /** By the nodes that have them. */
+  readonly given = new Map<string, { profile: ProfileSettings; onProblem: (problem: string | undefined) => void }>();
+  /** As they were given last. */
+  profiles: readonly ProfileSettings[] | undefined;
+  setProfiles(profiles: readonly ProfileSettings[]): { id: string; error: ProfileError }[] {
+    this.profiles = profiles;
+    return profiles.flatMap((settings) => {
+      try {
+        compileProfile(settings, this.model);
+        return [];
+      } catch (error) {
+        return error instanceof ProfileError ? [{ id: settings.id, error }] : [];
+      }
+    });
+  }
+  profileOf(): undefined {
+    return undefined;
+  }
+  previewProfile(): ProfilePreview {
+    return { requests: ['Observe /3/0/9'], remarks: [] };
+  }
+  learnProfile(): Promise<ProfileDefinition> {
+    return Promise.resolve({ resources: [{ path: '/3/0/9', key: 'batteryLevel', telemetry: true, observe: true }] });
+  }
+  /** Path by key. */
+  keys: Readonly<Record<string, string>> = {};
+  keysOf(): Readonly<Record<string, string>> {
+    return this.keys;
+  }
+  scalesOf(): Readonly<Record<string, { factor: number; offset: number }>> {
+    return {};
+  }
+  current: KeyedValues[] = [];
+  currentValues(_endpoint: string): KeyedValues[] {
+    return this.current;
   }
   close(): Promise<void> {
     return Promise.resolve();
@@ -225,6 +266,8 @@ export function fakeServerNode(
           }),
         );
       };
+      node.setProfile = (user, profile, onProblem) => void fake.given.set(user.id, { profile, onProblem });
+      node.removeProfile = (user) => void fake.given.delete(user.id);
       node.deregister = (user: Node) => {
         Reflect.deleteProperty(node.users, user.id);
         ends.get(user.id)?.();

@@ -6,6 +6,8 @@ import type { DtlsTransport } from '../../lib/dtls/transport';
 import type { DtlsReport } from '../../lib/dtls/types';
 import { omaModel } from '../../lib/model/oma';
 import type { QueueSettings } from '../../lib/server/presence';
+import { ServerProfiles } from '../../lib/root/server-profiles';
+import type { ProfileSettings } from '../../lib/profile/types';
 import { ServerCore } from '../../lib/server/server';
 import { RECORD_KINDS, type Changing, type StateKeeper } from '../../lib/server/keeper';
 import type { Registration, ServerEvent } from '../../lib/server/types';
@@ -31,6 +33,10 @@ export interface GroundOptions {
   readonly observeAgain?: boolean;
   readonly queue?: Partial<QueueSettings>;
   readonly overloaded?: () => boolean;
+  /** As given to a server when it starts; default none are ever given. */
+  readonly profiles?: readonly ProfileSettings[];
+  /** Whether `log` events tell what goes to and fro; default false. */
+  readonly transportLog?: boolean;
   /** Whether what outlives a restart is noted; default true. */
   readonly keeps?: boolean;
 }
@@ -42,6 +48,7 @@ export interface Ground {
   readonly transport: VirtualTransport;
   readonly endpoint: CoapEndpoint;
   readonly server: ServerCore;
+  readonly profiles: ServerProfiles;
   readonly at: Address;
   /** A device's way to the server, over what the tests run over; `name` is what it proves to be before it registers. */
   link(at: Address, receive: (message: Buffer) => void, name?: string): Link;
@@ -93,6 +100,7 @@ export function createGround(options: GroundOptions = {}): Ground {
   const reports: DtlsReport[] = [];
   let live = boot();
   const transport = network.transport(SERVER_ADDRESS, () => live.sink);
+  if (options.profiles) live.profiles.set(options.profiles);
 
   /** DTLS under an endpoint. */
   function secured(endpoint: CoapEndpoint, driver: Driver): DtlsTransport {
@@ -127,7 +135,15 @@ export function createGround(options: GroundOptions = {}): Ground {
     return devices.key(pskIdentityOf(name)) !== undefined;
   }
 
-  function boot(): { endpoint: CoapEndpoint; server: ServerCore; sink: TransportSink; dtls: DtlsTransport | undefined } {
+  interface Live {
+    readonly endpoint: CoapEndpoint;
+    readonly server: ServerCore;
+    readonly profiles: ServerProfiles;
+    readonly sink: TransportSink;
+    readonly dtls: DtlsTransport | undefined;
+  }
+
+  function boot(): Live {
     const driver = new Driver({ clock: clock.createAlarmOwner(), onError });
     const endpoint = new CoapEndpoint({
       driver,
@@ -135,8 +151,14 @@ export function createGround(options: GroundOptions = {}): Ground {
       random: { bytes: (count) => random.bytes(count), float: () => random.next() },
       ...(options.params && { params: options.params }),
     });
+    // As the composition root does it, but for the pump.
+    const hand = (event: ServerEvent): void => void events.push(event, ...profiles.derived(event));
+    const profiles = new ServerProfiles({ model: omaModel(), wanted: (name) => devices.get(name)?.profile, tell: hand, onError });
+    profiles.logs = options.transportLog ?? false;
+    profiles.open(driver, options.keeps === false ? undefined : keeper);
     const server = new ServerCore({
       name: 'ground',
+      companion: profiles,
       endpoint,
       driver,
       model: omaModel(),
@@ -149,7 +171,11 @@ export function createGround(options: GroundOptions = {}): Ground {
       ...(options.overloaded && { overloaded: options.overloaded }),
       onError,
     });
-    server.subscribe((event) => events.push(event));
+    server.subscribe((event) => {
+      hand(event);
+      profiles.hear(event);
+    });
+    profiles.attach(server);
     const dtls = COAPS ? secured(endpoint, driver) : undefined;
     const sink = dtls && {
       receive: (data: Buffer, route: Peer) => {
@@ -158,7 +184,7 @@ export function createGround(options: GroundOptions = {}): Ground {
       },
       gone: (route: Peer, reason: string) => dtls.gone(route, reason),
     };
-    return { endpoint, server, sink: sink ?? endpoint, dtls };
+    return { endpoint, server, profiles, sink: sink ?? endpoint, dtls };
   }
 
   function kept(): Map<string, unknown> {
@@ -186,6 +212,9 @@ export function createGround(options: GroundOptions = {}): Ground {
     get server() {
       return live.server;
     },
+    get profiles() {
+      return live.profiles;
+    },
     at: SERVER_ADDRESS,
     link: (at, receive, name = 'dev') => {
       const random = secureRandom.fork();
@@ -200,6 +229,7 @@ export function createGround(options: GroundOptions = {}): Ground {
     kept,
     restart({ off = 0, records = new Map(kept()) } = {}) {
       live.server.close();
+      live.profiles.close();
       live.endpoint.close();
       const sessions = live.dtls?.stop() ?? [];
       touched.clear();
@@ -216,10 +246,12 @@ export function createGround(options: GroundOptions = {}): Ground {
           if (!live.server.restore(key, value, route)) lost.push(key);
         }
       }
+      if (options.profiles) live.profiles.set(options.profiles);
       return lost;
     },
     close: () => {
       live.server.close();
+      live.profiles.close();
       live.endpoint.close();
       live.dtls?.close();
       transport.close();

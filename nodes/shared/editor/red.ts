@@ -23,6 +23,8 @@ export interface NodeDefinition<P> {
   align?: 'left' | 'right';
   inputs?: 0 | 1;
   outputs?: number;
+  /** Of a configuration node: false where no node refers to it, so that it does not count as unused. */
+  hasUsers?: boolean;
   defaults: { [K in keyof P]: PropertyDefinition<P, P[K]> };
   /** What Node-RED keeps apart from the flow. */
   credentials?: Readonly<Record<string, { readonly type: 'password' | 'text' }>>;
@@ -33,6 +35,9 @@ export interface NodeDefinition<P> {
   outputLabels?(this: EditorNode<P>): string;
   oneditprepare?(this: EditorNode<P>): void;
   oneditsave?(this: EditorNode<P>): void;
+  oneditcancel?(this: EditorNode<P>): void;
+  /** Of configuration nodes: deleted from within the dialog. */
+  oneditdelete?(this: EditorNode<P>): void;
   oneditresize?(this: EditorNode<P>, size: { readonly width: number; readonly height: number }): void;
 }
 
@@ -42,7 +47,20 @@ export interface ConfigNode {
 }
 
 export interface EditorRed {
+  readonly editor: {
+    /** Opens the dialog of a configuration node, `_ADD_` that of a new one; `name` is the field it is for, or blank. */
+    editConfig(name: string, type: string, id: string): void;
+  };
+  readonly events: {
+    on(event: string, listener: () => void): void;
+    off(event: string, listener: () => void): void;
+  };
+  readonly clipboard: {
+    /** Shows `note` at the element when it is done. */
+    copyText(text: string, $element: JQuery, note: string): boolean;
+  };
   readonly nodes: {
+    node(id: string): object | null | undefined;
     registerType<P>(type: string, definition: NodeDefinition<P>): void;
     eachConfig(callback: (node: ConfigNode & { readonly type: string } & Record<string, unknown>) => void): void;
   };

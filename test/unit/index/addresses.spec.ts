@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import packet from 'coap-packet';
 import { acquireServer, createLwm2mServer, type Lwm2mServer, type Lwm2mServerOptions, type ServerEvent } from '../../../lib/index';
 
-const OPEN: Lwm2mServerOptions = { port: 0, unknownDevices: 'accept-without-security' };
+const OPEN: Lwm2mServerOptions = { port: 0, transportLog: false, unknownDevices: 'accept-without-security' };
 const own = new Set(Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? []));
 /** Linux answers on all of 127/8, others on 127.0.0.1 alone. */
 const HOSTS = ['127.0.0.1', ...(process.platform === 'linux' ? ['127.0.0.2'] : []), ...(own.has('::1') ? ['::1'] : [])];

@@ -2,10 +2,18 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { createLwm2mServer, type DeviceEntry, type Lwm2mServer, type Lwm2mServerOptions, type ServerEvent } from '../../../lib/index';
-import { CORPUS, DEVICE_KEY, INTERMEDIATE, ROOT } from '../../support/chain';
+import {
+  createLwm2mServer,
+  generateDeviceCertificate,
+  type DeviceEntry,
+  type Lwm2mServer,
+  type Lwm2mServerOptions,
+  type ServerEvent,
+} from '../../../lib/index';
+import { DEVICE_CERTIFICATE, DEVICE_KEY, INTERMEDIATE, ROOT } from '../../support/chain';
 import { ownKey } from '../../support/dtls/certificate-store';
 import { DEVICE, P256, P384, RSA, type FixedKey } from '../../support/dtls/fixed-keys';
+import { forge } from '../../support/forge';
 import { storeFolder } from '../../support/store-folder';
 import { SecurePeer } from './secure-peer';
 import { TinyPeer } from './tiny-peer';
@@ -40,6 +48,7 @@ describe('a server with raw public keys and certificates', () => {
   async function start(options: Lwm2mServerOptions = {}): Promise<{ server: Lwm2mServer; events: ServerEvent[] }> {
     const server = createLwm2mServer({
       ...LOCAL,
+      transportLog: false,
       onNotice: (text) => notices.push(text),
       onError: (error) => errors.push(error),
       ...options,
@@ -99,8 +108,8 @@ describe('a server with raw public keys and certificates', () => {
     const settings: Lwm2mServerOptions = { trustAnchors: ROOT, unknownDevices: 'accept-my-ca' };
     const { server, events } = await start(settings);
     const middle = new X509Certificate(INTERMEDIATE).raw;
-    const publicKey = new X509Certificate(CORPUS.device).publicKey.export({ type: 'spki', format: 'der' });
-    const own = { privateKey: createPrivateKey(DEVICE_KEY), publicKey, chain: [CORPUS.device, middle] };
+    const publicKey = new X509Certificate(DEVICE_CERTIFICATE).publicKey.export({ type: 'spki', format: 'der' });
+    const own = { privateKey: createPrivateKey(DEVICE_KEY), publicKey, chain: [DEVICE_CERTIFICATE, middle] };
     const options = { port: server.securePort, own, type: 'x509', server: P256.certificate } as const;
     const peer = await SecurePeer.open(options);
     ends.push(() => peer.close());
@@ -130,8 +139,8 @@ describe('a server with raw public keys and certificates', () => {
   it('[SEC-027] what a CA said ends with the trust in it, and with the rule by which its names were read', async () => {
     const settings: Lwm2mServerOptions = { trustAnchors: ROOT, devices: [{ endpoint: 'dev-1', mode: 'x509' }, RPK] };
     const { server } = await start(settings);
-    const publicKey = new X509Certificate(CORPUS.device).publicKey.export({ type: 'spki', format: 'der' });
-    const own = { privateKey: createPrivateKey(DEVICE_KEY), publicKey, chain: [CORPUS.device, new X509Certificate(INTERMEDIATE).raw] };
+    const publicKey = new X509Certificate(DEVICE_CERTIFICATE).publicKey.export({ type: 'spki', format: 'der' });
+    const own = { privateKey: createPrivateKey(DEVICE_KEY), publicKey, chain: [DEVICE_CERTIFICATE, new X509Certificate(INTERMEDIATE).raw] };
     const options = { port: server.securePort, own, type: 'x509', server: P256.certificate } as const;
     const come = async (): Promise<SecurePeer> => {
       const peer = await SecurePeer.open(options);
@@ -151,6 +160,24 @@ describe('a server with raw public keys and certificates', () => {
     assert.throws(() => server.configure({ ...LOCAL, ...settings, certificateNames: 'dns' }), /must look like cn:/);
   });
 
+  it('[CRED-044] a certificate that ends within 30 days is told of when its device comes, once a day', async () => {
+    const day = 86_400_000;
+    const ofYears = new X509Certificate((await generateDeviceCertificate('x')).certificate);
+    const lasts = Date.parse(ofYears.validTo) - Date.now();
+    const made = await generateDeviceCertificate('x', Date.now() - lasts + 20.5 * day);
+    const chain = [Buffer.from(made.certificateDer, 'base64')];
+    const { server, events } = await start({ devices: [{ endpoint: 'x', mode: 'x509', certificate: chain[0]! }] });
+    const own = { privateKey: createPrivateKey(made.privateKey), publicKey: Buffer.from(made.publicKeyDer, 'base64'), chain };
+    for (let times = 0; times < 2; times += 1) {
+      const peer = await SecurePeer.open({ port: server.securePort, own, type: 'x509', server: P256.certificate });
+      ends.push(() => peer.close());
+      await peer.register('x');
+    }
+    const told = logs(events).filter((text) => text.includes('ends on'));
+    assert.equal(told.length, 1);
+    assert.match(told[0]!, /^The certificate of the device ends on \d{4}-\d\d-\d\d, in 20 days\. Replace it in time\.$/);
+  });
+
   it('[SEC-021] a key or certificate of nobody is refused in the handshake, and told of with its fingerprint', async () => {
     const { server, events } = await start({ devices: [RPK, FIXED] });
     await fails(server, P384, 'rpk');
@@ -158,6 +185,28 @@ describe('a server with raw public keys and certificates', () => {
     await turns(() => logs(events).length >= 2);
     assert.match(logs(events)[0]!, /unknown raw public key \(SHA-256 [0-9a-f]{64}\)\. No device of the table has this public key/);
     assert.match(logs(events)[1]!, /no device has the certificate that was shown, and the server trusts no CA\./);
+  });
+
+  it('[SEC-021] names of a certificate that no rule fits are told of, with the rules as the cause', async () => {
+    const settings: Lwm2mServerOptions = { trustAnchors: ROOT, unknownDevices: 'accept-my-ca', certificateNames: 'cn:meter-*' };
+    const { server, events } = await start(settings);
+    const publicKey = new X509Certificate(DEVICE_CERTIFICATE).publicKey.export({ type: 'spki', format: 'der' });
+    const own = { privateKey: createPrivateKey(DEVICE_KEY), publicKey, chain: [DEVICE_CERTIFICATE, new X509Certificate(INTERMEDIATE).raw] };
+    const trying = await SecurePeer.begin({ port: server.securePort, own, type: 'x509', server: P256.certificate });
+    ends.push(() => trying.close());
+    await turns(() => logs(events).length > 0);
+    assert.match(logs(events)[0]!, /the rules for names in certificates fit none of this one, "cn:dev-1", "uri:urn:dev:dev-1", /);
+  });
+
+  it('[SEC-021] what a stranger wrote into a certificate neither breaks the line of the log nor turns it around', async () => {
+    const { server, events } = await start({ trustAnchors: ROOT });
+    const { der, privateKey, publicKey } = forge({ subject: '\u202eeman\u2028a\u0085line\rand\nmore' });
+    const own = { privateKey, publicKey: publicKey.export({ type: 'spki', format: 'der' }), chain: [der] };
+    const trying = await SecurePeer.begin({ port: server.securePort, own, type: 'x509', server: P256.certificate });
+    ends.push(() => trying.close());
+    await turns(() => logs(events).length > 0);
+    assert.match(logs(events)[0]!, /the certificate of "CN=\?eman\?a\?line/);
+    assert.doesNotMatch(logs(events)[0]!, /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u);
   });
 
   it('[SEC-022] another public key or certificate ends session and registration at once', async () => {

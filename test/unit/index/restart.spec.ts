@@ -13,7 +13,7 @@ import {
 import { storeFolder } from '../../support/store-folder';
 import { TinyPeer } from './tiny-peer';
 
-const OPEN: Lwm2mServerOptions = { port: 0, host: '127.0.0.1', unknownDevices: 'accept-without-security' };
+const OPEN: Lwm2mServerOptions = { port: 0, transportLog: false, host: '127.0.0.1', unknownDevices: 'accept-without-security' };
 
 describe('a server with a store', () => {
   const place = storeFolder();

@@ -20,7 +20,7 @@ const running: Lwm2mServer[] = [];
 const peers: TinyPeer[] = [];
 
 function create(options: Lwm2mServerOptions = {}): Lwm2mServer {
-  const server = createLwm2mServer({ port: 0, unknownDevices: 'accept-without-security', ...options });
+  const server = createLwm2mServer({ port: 0, transportLog: false, unknownDevices: 'accept-without-security', ...options });
   running.push(server);
   return server;
 }

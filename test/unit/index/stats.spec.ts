@@ -5,7 +5,7 @@ import { TinyPeer } from './tiny-peer';
 
 type StatsEvent = Extract<ServerEvent, { kind: 'stats' }>;
 
-const OPEN: Lwm2mServerOptions = { port: 0, host: '127.0.0.1', unknownDevices: 'accept-without-security' };
+const OPEN: Lwm2mServerOptions = { port: 0, transportLog: false, host: '127.0.0.1', unknownDevices: 'accept-without-security' };
 
 describe('stats of a server', () => {
   const ends: (() => unknown)[] = [];

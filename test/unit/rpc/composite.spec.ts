@@ -202,7 +202,7 @@ describe('composite commands', () => {
 
   it('[RPC-061] helps with an example of every command', () => {
     const lines = commandHelp().split('\n');
-    assert.equal(lines.length, 17);
+    assert.equal(lines.length, 18);
     for (const line of lines) parseCommand(line);
   });
 });

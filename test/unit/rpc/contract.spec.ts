@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createLwm2mServer } from '../../../lib/index';
 import { COMMANDS, COMMON_PARAMS } from '../../../lib/rpc/commands';
-import { toMessage } from '../../../lib/rpc/messages';
+import { toKeyMessages, toMessage } from '../../../lib/rpc/messages';
 import { FORMATS, MAX_TIMEOUT_MS, MAX_TTL_MS } from '../../../lib/rpc/operations';
 import { MAX_COMMAND_TEXT, parseCommand } from '../../../lib/rpc/parse';
 import { EVENTS, FAILURE_CODES, RESERVED_EVENTS, RESULTS } from '../../../lib/rpc/results';
@@ -62,7 +62,7 @@ describe('message contract', () => {
       const row = COMMANDS[at]!;
       assert.equal(bare(method), row.method);
       assert.deepEqual(
-        bare(params).split(' '),
+        [...params!.matchAll(/`(\w+)`/g)].map(([, name]) => name),
         row.params.map((param) => param.name),
       );
       assert.deepEqual(
@@ -116,6 +116,16 @@ describe('message contract', () => {
         },
         { model },
       ).lwm2m,
+      toMessage({ kind: 'telemetry', at: AT, registration, time: AT, values: { a: 1 }, keys: {}, profile: 'p' }, { model }).lwm2m,
+      ...toKeyMessages({
+        kind: 'telemetry',
+        at: AT,
+        registration,
+        time: AT,
+        values: { a: 1 },
+        keys: { a: { path: '/3/0/9', type: 'integer', unit: '%' } },
+        profile: 'p',
+      }).map(({ lwm2m }) => lwm2m),
       toMessage({ kind: 'stats', at: AT, interval: 60, counters: createLwm2mServer().stats() }).lwm2m,
     ];
     same(names('Properties of `msg.lwm2m`'), [...new Set(parts.flatMap((part) => Object.keys(part)))]);

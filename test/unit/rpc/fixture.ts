@@ -84,6 +84,7 @@ export const registration: Registration = {
   port: 56830,
   registeredAt: 1_700_000_000_000,
   updatedAt: 1_700_000_060_000,
+  lastSeenAt: 1_700_000_060_000,
 };
 
 export const observation: Observation = {

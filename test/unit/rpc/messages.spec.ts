@@ -18,6 +18,7 @@ const summary = {
   identity: { scheme: 'coap', mode: 'none', name: '' },
   registeredAt: 1_700_000_000_000,
   updatedAt: 1_700_000_060_000,
+  lastSeenAt: 1_700_000_060_000,
 };
 const whole = {
   ...summary,
@@ -87,6 +88,32 @@ const events: readonly (readonly [ServerEvent, string, unknown, object])[] = [
     { kind: 'log', at: AT, registration, level: 'warn', text: 'a notification of /3/0/9 is lost' },
     'dev-1/log',
     { level: 'warn', text: 'a notification of /3/0/9 is lost' },
+    about,
+  ],
+  [
+    {
+      kind: 'telemetry',
+      at: AT,
+      registration,
+      time: AT - 5000,
+      values: { batteryLevel: 75 },
+      keys: { batteryLevel: { path: '/3/0/9', type: 'integer', unit: '%' } },
+      profile: 'meter',
+    },
+    'dev-1/telemetry',
+    { batteryLevel: 75 },
+    { ...about, time: AT - 5000, keys: { batteryLevel: { path: '/3/0/9', type: 'integer', unit: '%' } }, profile: 'meter' },
+  ],
+  [
+    { kind: 'attributes', at: AT, registration, time: AT, values: { manufacturer: 'Acme' }, keys: {}, profile: 'meter' },
+    'dev-1/attributes',
+    { manufacturer: 'Acme' },
+    { ...about, time: AT, keys: {}, profile: 'meter' },
+  ],
+  [
+    { kind: 'log', at: AT, registration, level: 'info', text: 'Registration updated.', transport: true },
+    'dev-1/log',
+    { level: 'info', text: 'Registration updated.', transport: true },
     about,
   ],
   [{ kind: 'awake', at: AT, registration, waiting: 3 }, 'dev-1/awake', { ...whole, waiting: 3 }, about],

@@ -115,7 +115,7 @@ const rows: readonly Row[] = [
   ...path('WriteAttributes', '/'),
 
   // By key.
-  ['Read {"key":"nothing"}', /no key "nothing"\. The key table has "batteryLevel", "reboot"/],
+  ['Read {"key":"nothing"}', /no key "nothing"\. There are "batteryLevel", "reboot"/],
   ['Read {"key":"BatteryLevel"}', /no key "BatteryLevel"/],
   ['Read {"key":"constructor"}', /no key "constructor"/],
   ['Read {"key":5}', /must be text, not 5/],

@@ -23,6 +23,7 @@ const summary = {
   identity: { scheme: 'coap', mode: 'none', name: '' },
   registeredAt: 1_700_000_000_000,
   updatedAt: 1_700_000_060_000,
+  lastSeenAt: 1_700_000_060_000,
 };
 
 describe('running commands', () => {

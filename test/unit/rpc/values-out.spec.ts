@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { DataNode, ResourceType, Value } from '../../../lib/lwm2m/types';
-import { shape, valueOut } from '../../../lib/rpc/values-out';
+import { valueOut } from '../../../lib/lwm2m/value-out';
+import { shape } from '../../../lib/rpc/values-out';
 import { model, versions } from './fixture';
 
 const node = (path: number[], value: Value | null, type: ResourceType = 'string', time?: number): DataNode => ({

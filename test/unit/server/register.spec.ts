@@ -44,6 +44,7 @@ describe('Register', () => {
       port: DEVICE.port,
       registeredAt: ground.clock.wall() - 1,
       updatedAt: ground.clock.wall() - 1,
+      lastSeenAt: ground.clock.wall() - 1,
     });
     assert.deepEqual(objects, [
       { objectId: 1, instanceId: 0 },

@@ -78,6 +78,7 @@ describe('a registration', () => {
         smsNumber: '2',
         extra: { at: '6', new: 'x' },
         updatedAt: ground.clock.wall() - 1,
+        lastSeenAt: ground.clock.wall() - 1,
       });
       assert.deepEqual(ground.events, [
         { kind: 'updated', at: after.updatedAt, registration: after, changed: ['lifetime', 'binding', 'queueMode', 'smsNumber'] },

@@ -4,7 +4,7 @@ import { readValue, RecordReader, writeRegistration } from '../../../lib/server/
 import type { LastValue } from '../../../lib/server/last-values';
 import * as coap from '../../support/coap-message';
 import { eventsOf, type Ground } from '../../support/ground';
-import { answered, cancel, closeAll, createWorld, ELSEWHERE, failed, observe, perform, read, ScriptedPeer, story } from './fixture';
+import { answered, at, cancel, closeAll, createWorld, ELSEWHERE, failed, observe, perform, read, ScriptedPeer, story } from './fixture';
 
 const { Accept, Observe } = coap.OptionNumber;
 const DAY = 86_400_000;
@@ -255,6 +255,101 @@ describe('what outlives the server', () => {
     peer.code({ path: `/rd/${id}`, code: '0.04' });
     assert.deepEqual(told(), []);
     assert.deepEqual([...ground.kept().keys()], []);
+  });
+
+  describe('[SRV-214] of what a device said last', () => {
+    const has = (ground: Ground): [string, unknown][] => Array.from(ground.server.lastValues('dev'), ([path, { value }]) => [path, value]);
+    const sends = (peer: ScriptedPeer, records: readonly object[]): void =>
+      assert.equal(peer.code({ path: '/dp', contentFormat: 110, payload: JSON.stringify(records) }), '2.04');
+    const reads = (ground: Ground, peer: ScriptedPeer, path: readonly number[], records: readonly object[]) =>
+      perform(ground, peer, { operation: read(...path), answer: { payload: JSON.stringify(records), contentFormat: 110 } });
+
+    it('what is dated in the future keeps nothing out that comes later; of such values the latest counts', () => {
+      const { ground, peer } = world();
+      peer.register();
+      const now = ground.clock.wall() / 1000;
+      sends(peer, [
+        { bt: now + 1e6, n: '/3/0/9', v: 2, t: 10 },
+        { n: '/3/0/9', v: 1 },
+      ]);
+      assert.deepEqual(has(ground), [['/3/0/9', 2]]);
+      sends(peer, [{ n: '/3/0/9', v: 3 }]);
+      assert.deepEqual(has(ground), [['/3/0/9', 3]]);
+      sends(peer, [{ n: '/3/0/9', v: 4, t: -60 }]);
+      assert.deepEqual(has(ground), [['/3/0/9', 3]]);
+    });
+
+    it('instances that are no more go; those a Send does not name stay', async () => {
+      const { ground, peer } = world();
+      peer.register({ payload: '</3/0>,</19/0>,</19/1>' });
+      await reads(
+        ground,
+        peer,
+        [19, 0, 0],
+        [0, 1, 2].map((id) => ({ n: `/19/0/0/${id}`, vd: 'AQ' })),
+      );
+      sends(peer, [{ n: '/19/0/0/1', vd: 'Ag' }]);
+      assert.deepEqual(
+        has(ground).map(([path]) => path),
+        ['/19/0/0/0', '/19/0/0/1', '/19/0/0/2'],
+      );
+      await reads(
+        ground,
+        peer,
+        [19, 0],
+        [0, 2].map((id) => ({ n: `/19/0/0/${id}`, vd: 'AQ' })),
+      );
+      assert.deepEqual(
+        has(ground).map(([path]) => path),
+        ['/19/0/0/0', '/19/0/0/2'],
+      );
+      // Older than what is known: it says nothing of now.
+      const then = ground.clock.wall() / 1000 - 3600;
+      await reads(ground, peer, [19, 0, 0], [{ bt: then, n: '/19/0/0/0', vd: 'AQ' }]);
+      assert.deepEqual(
+        has(ground).map(([path]) => path),
+        ['/19/0/0/0', '/19/0/0/2'],
+      );
+      await reads(ground, peer, [19, 0, 0, 0], [{ n: '/19/0/0/0', vd: 'AQ' }]);
+      assert.deepEqual(
+        has(ground).map(([path]) => path),
+        ['/19/0/0/0', '/19/0/0/2'],
+      );
+      const nodes = [{ path: [19, 0, 0, 5], type: 'opaque', value: Uint8Array.of(1) }] as const;
+      await perform(ground, peer, { operation: { kind: 'WriteReplace', path: at(19, 0, 0), nodes }, code: '2.04' });
+      assert.deepEqual(
+        has(ground).map(([path]) => path),
+        ['/19/0/0/5'],
+      );
+      await perform(ground, peer, { operation: read(19, 0, 0), answer: { payload: '[]', contentFormat: 110 } });
+      assert.deepEqual([has(ground), [...ground.kept().keys()].filter((key) => key.startsWith('val/'))], [[], []]);
+    });
+
+    it('it goes with its object instance', async () => {
+      const { ground, peer } = world();
+      const id = peer.register({ payload: '</3/0>,</19/0>,</19/1>,</5>' });
+      sends(peer, [
+        { n: '/3/0/9', v: 1 },
+        { n: '/19/0/0/0', vd: 'AQ' },
+        { n: '/19/1/0/0', vd: 'AQ' },
+        { n: '/5/0/3', v: 0 },
+      ]);
+      await perform(ground, peer, { operation: { kind: 'Delete', path: at(19, 1) }, code: '2.02' });
+      assert.deepEqual(
+        has(ground).map(([path]) => path),
+        ['/3/0/9', '/19/0/0/0', '/5/0/3'],
+      );
+      assert.equal(peer.code({ path: `/rd/${id}`, contentFormat: 40, payload: '</3/0>,</5>' }), '2.04');
+      assert.deepEqual(
+        has(ground).map(([path]) => path),
+        ['/3/0/9', '/5/0/3'],
+      );
+      peer.register({ payload: '</5>' });
+      assert.deepEqual(
+        has(ground).map(([path]) => path),
+        ['/5/0/3'],
+      );
+    });
   });
 
   it('[SRV-215] of two registrations of one device takes the newer', () => {
