@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
+import type { Locator } from 'playwright-core';
 import { ROOT } from '../support/chain';
 import { DEVICE, P256 } from '../support/dtls/fixed-keys';
-import { freeUdpPort, startNodeRed } from '../support/node-red';
+import { freeUdpPort } from '../support/node-red';
 import type { NodeRed } from '../support/node-red';
 import { SecurePeer } from '../unit/index/secure-peer';
-import { Editor, openBrowser } from './editor';
+import type { Editor } from './editor';
+import { withEditor } from './hooks';
 
 const SERVER = new X509Certificate(P256.certificate).toString();
 
 describe('public keys and certificates in the dialog of the server', () => {
-  let nodeRed: NodeRed | undefined;
-  let browser: Browser | undefined;
+  let nodeRed: NodeRed;
   let editor: Editor;
   let privateKey = '';
   let publicKey = '';
@@ -23,46 +23,44 @@ describe('public keys and certificates in the dialog of the server', () => {
   let serverKey = '';
   let securePort = 0;
 
-  before(async () => {
-    const port = await freeUdpPort();
-    securePort = await freeUdpPort();
-    const server = {
-      id: 'server',
-      type: 'lwm2m-server',
-      version: 5,
-      name: 'Server',
-      port,
-      securePort,
-      unknownDevices: 'refuse',
-      devices: [],
-    };
-    const flow = [
-      { id: 'tab', type: 'tab', label: 'Keys' },
-      server,
-      {
-        id: 'in',
-        type: 'lwm2m-in',
-        z: 'tab',
-        version: 1,
-        name: 'Events',
-        server: 'server',
-        endpoint: '',
-        events: ['log'],
-        x: 150,
-        y: 200,
-        wires: [[]],
-      },
-    ];
-    [nodeRed, browser] = await Promise.all([startNodeRed({ flow }), openBrowser()]);
-    editor = await Editor.open(browser, { url: nodeRed.url, ready: 'in' });
-  });
-  after(async () => {
-    await browser?.close();
-    await nodeRed?.stop();
-  });
-  afterEach(async function () {
-    if (this.currentTest?.isFailed()) await editor.picture(`failed-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
-  });
+  withEditor(
+    async () => {
+      const port = await freeUdpPort();
+      securePort = await freeUdpPort();
+      const server = {
+        id: 'server',
+        type: 'lwm2m-server',
+        version: 5,
+        name: 'Server',
+        port,
+        securePort,
+        unknownDevices: 'refuse',
+        devices: [],
+      };
+      const flow = [
+        { id: 'tab', type: 'tab', label: 'Keys' },
+        server,
+        {
+          id: 'in',
+          type: 'lwm2m-in',
+          z: 'tab',
+          version: 1,
+          name: 'Events',
+          server: 'server',
+          endpoint: '',
+          events: ['log'],
+          x: 150,
+          y: 200,
+          wires: [[]],
+        },
+      ];
+      return { flow, ready: 'in' };
+    },
+    (opened, started) => {
+      editor = opened;
+      nodeRed = started;
+    },
+  );
 
   it('makes a key pair for a device and shows it once; a private key is no public one', async () => {
     const dialog = await editor.editConfig('lwm2m-server', 'server');
@@ -135,8 +133,8 @@ describe('public keys and certificates in the dialog of the server', () => {
     await editor.done();
     const exported = await page.evaluate(() => JSON.stringify((window as any).RED.nodes.createCompleteNodeSet()));
     assert.ok(exported.includes('meter-1') && !exported.includes('PRIVATE KEY') && !exported.includes(privateKey));
-    for (const name of (await readdir(nodeRed!.dir)).filter((each) => each.endsWith('.json'))) {
-      const text = await readFile(path.join(nodeRed!.dir, name), 'utf8');
+    for (const name of (await readdir(nodeRed.dir)).filter((each) => each.endsWith('.json'))) {
+      const text = await readFile(path.join(nodeRed.dir, name), 'utf8');
       assert.ok(!text.includes('PRIVATE KEY') && !text.includes(privateKey), name);
     }
   });
@@ -183,13 +181,13 @@ describe('public keys and certificates in the dialog of the server', () => {
     });
     await peer.register('meter-3');
     peer.close();
-    for (const name of (await readdir(nodeRed!.dir)).filter((each) => each.endsWith('.json'))) {
-      assert.ok(!(await readFile(path.join(nodeRed!.dir, name), 'utf8')).includes('PRIVATE KEY'), name);
+    for (const name of (await readdir(nodeRed.dir)).filter((each) => each.endsWith('.json'))) {
+      assert.ok(!(await readFile(path.join(nodeRed.dir, name), 'utf8')).includes('PRIVATE KEY'), name);
     }
   });
 
   it('says in German and in the dark, too, which resource of the device each part belongs to', async () => {
-    const german = await Editor.open(browser!, { url: nodeRed!.url, locale: 'de-DE', ready: 'in', dark: true });
+    const german = await editor.again({ locale: 'de-DE', dark: true });
     const dialog = await german.editConfig('lwm2m-server', 'server');
     await dialog.locator('#node-config-input-serverCertificate').fill(SERVER);
     await dialog.locator('#lwm2m-server-ca-generate').click();

@@ -11,12 +11,20 @@ const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 /** With E2E_SHOTS=1 every picture a test takes is kept here. */
 const pictures = path.join(packageRoot, 'test/e2e/.shots');
 /** A test that waits for something that does not come says what it was, before mocha's own limit. Milliseconds. */
-const actionLimit = 15_000;
+const actionLimit = 60_000;
 const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 export async function openBrowser(): Promise<Browser> {
   assert.ok(existsSync(executablePath), `no Chromium at ${executablePath}: install it, or set CHROMIUM to its path`);
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', ...quiet] });
+}
+
+/** Whether a wait came to its end, and not its limit. */
+export async function happens(wait: Promise<unknown>): Promise<boolean> {
+  return wait.then(
+    () => true,
+    () => false,
+  );
 }
 
 export interface EditorOptions {
@@ -33,7 +41,10 @@ export class Editor {
   /** Whatever the browser complained about: exceptions, console errors, answers of 400 and more. */
   readonly problems: string[] = [];
 
-  private constructor(readonly page: Page) {
+  private constructor(
+    readonly page: Page,
+    private readonly options: EditorOptions,
+  ) {
     page.on('pageerror', (error) => this.problems.push(`exception: ${String(error)}`));
     page.on('console', (message) => {
       if (message.type() === 'error') this.problems.push(`console: ${message.text()}`);
@@ -43,19 +54,25 @@ export class Editor {
     });
   }
 
-  static async open(browser: Browser, { url, locale = 'en-US', ready, dark = false }: EditorOptions): Promise<Editor> {
+  static async open(browser: Browser, options: EditorOptions): Promise<Editor> {
+    const { url, locale = 'en-US', ready, dark = false } = options;
     const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, locale });
     context.setDefaultTimeout(actionLimit);
     // The compiler of the tests wraps functions in this helper, also those that run in the page.
     await context.addInitScript('globalThis.__name = (wrapped) => wrapped');
     if (dark) await context.addInitScript("localStorage.setItem('view-dark-theme', 'dark')");
-    const editor = new Editor(await context.newPage());
+    const editor = new Editor(await context.newPage(), options);
     await editor.page.goto(url);
     // The spinner is hidden before it is first shown, so only a node that is there tells that the editor is.
     await editor.page.waitForFunction((id) => Boolean((window as any).RED?.nodes?.node?.(id)), ready);
     await editor.page.locator('#red-ui-loading-progress').waitFor({ state: 'hidden' });
     if (dark) await editor.darken();
     return editor;
+  }
+
+  /** The same Node-RED in another page; close it when done. */
+  again(other: Pick<EditorOptions, 'locale' | 'dark'>): Promise<Editor> {
+    return Editor.open(this.page.context().browser()!, { ...this.options, ...other });
   }
 
   async close(): Promise<void> {
@@ -71,10 +88,15 @@ export class Editor {
     await this.node(id).locator('.red-ui-flow-node-status-label').filter({ hasText: text }).waitFor({ state: 'attached' });
   }
 
+  /** What the badges in the flow say now. */
+  badges(): Promise<string[]> {
+    return this.page.locator('.red-ui-flow-node-status-label').allTextContents();
+  }
+
   /** Presses the button of an Inject node. */
   async press(id: string): Promise<void> {
     const answered = this.page.waitForResponse((response) => response.url().includes(`/inject/${id}`));
-    await this.node(id).locator('.red-ui-flow-node-button-button').click({ force: true });
+    await this.node(id).locator('.red-ui-flow-node-button-button').click();
     await answered;
   }
 

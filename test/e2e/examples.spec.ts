@@ -1,8 +1,7 @@
 /** The examples of the commands: each comes through the Import dialog, is deployed, and its buttons are pressed. */
-import type { Browser } from 'playwright-core';
-import { freeUdpPort, startNodeRed } from '../support/node-red';
-import type { NodeRed } from '../support/node-red';
-import { Editor, openBrowser } from './editor';
+import { freeUdpPort } from '../support/node-red';
+import { happens, type Editor } from './editor';
+import { EMPTY_FLOW, withEditor } from './hooks';
 
 /** What is pressed, and what the badge of the command says then. */
 interface Step {
@@ -73,45 +72,28 @@ const examples: Readonly<Record<string, readonly Step[]>> = {
   ],
 };
 
-/** A tab without a node of ours, so that the editor has something to start with. */
-const empty = [
-  { id: 'tab0', type: 'tab', label: 'Empty' },
-  { id: 'c0', type: 'comment', z: 'tab0', name: 'Nothing here', x: 100, y: 100, wires: [] },
-];
-
 describe('the examples of the commands', () => {
-  let browser: Browser | undefined;
-  before(async () => {
-    browser = await openBrowser();
-  });
-  after(async () => {
-    await browser?.close();
-  });
-
   for (const [name, steps] of Object.entries(examples)) {
     describe(name, () => {
-      let nodeRed: NodeRed | undefined;
       let editor: Editor;
-      const id = (text: string): Promise<string> =>
-        editor.page.evaluate((wanted) => {
-          let found = '';
-          (window as any).RED.nodes.eachNode((node: { id: string; name: string }) => {
-            if (node.name === wanted) found = node.id;
+      /** The id of the node with this name, once the editor has it. */
+      const id = async (text: string): Promise<string> => {
+        const found = await editor.page.waitForFunction((wanted) => {
+          let node = '';
+          (window as any).RED.nodes.eachNode((each: { id: string; name: string }) => {
+            if (each.name === wanted) node = each.id;
           });
-          return found;
+          return node;
         }, text);
+        return found.jsonValue();
+      };
 
-      before(async () => {
-        nodeRed = await startNodeRed({ flow: empty });
-        editor = await Editor.open(browser!, { url: nodeRed.url, ready: 'c0' });
-      });
-      after(async () => {
-        await editor.close();
-        await nodeRed?.stop();
-      });
-      afterEach(async function () {
-        if (this.currentTest?.isFailed()) await editor.picture(`failed-${name}-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
-      });
+      withEditor(
+        () => ({ flow: EMPTY_FLOW, ready: 'c0' }),
+        (opened) => {
+          editor = opened;
+        },
+      );
 
       it('is imported and deployed, and its device registers', async () => {
         const { page } = editor;
@@ -121,18 +103,15 @@ describe('the examples of the commands', () => {
         await entry.click();
         await entry.press('ArrowRight');
         const importing = dialog.getByRole('button', { name: 'Import' });
-        const ready = (): Promise<boolean> =>
-          importing.click({ trial: true, timeout: 1000 }).then(
-            () => true,
-            () => false,
-          );
         // While the list is still opening, a click goes to where the entry was.
-        for (let tries = 0; tries < 5; tries++) {
+        for (let tries = 0; tries < 30; tries++) {
           await dialog.getByText(name).click();
-          if (await ready()) break;
+          if (await happens(importing.click({ trial: true, timeout: 1_000 }))) break;
         }
         await importing.click();
         await dialog.waitFor({ state: 'hidden' });
+        // The dialog is gone before the flow is there.
+        const device = await id('Simulated device');
         // The port of the example may be taken on this machine.
         const ports = [await freeUdpPort(), await freeUdpPort()] as const;
         await page.evaluate(([plain, secure]) => {
@@ -148,7 +127,6 @@ describe('the examples of the commands', () => {
           RED.nodes.dirty(true);
         }, ports);
         await editor.deploy();
-        const device = await id('Simulated device');
         await page.evaluate((node) => {
           const { RED } = window as any;
           RED.workspaces.show(RED.nodes.node(node).z);

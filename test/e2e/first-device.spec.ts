@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser } from 'playwright-core';
-import { freeUdpPort, nodeRedDir, packageRoot, startNodeRed } from '../support/node-red';
+import { freeUdpPort, nodeRedDir, packageRoot } from '../support/node-red';
 import type { NodeRed } from '../support/node-red';
-import { Editor, openBrowser } from './editor';
+import type { Editor } from './editor';
+import { withEditor } from './hooks';
 
 type FlowNode = Record<string, unknown> & { id: string; type: string; name?: string };
 
@@ -20,24 +20,21 @@ async function exampleFlow(): Promise<FlowNode[]> {
 }
 
 describe(`the editor of Node-RED ${version} with the first example`, () => {
-  let nodeRed: NodeRed | undefined;
-  let browser: Browser | undefined;
+  let nodeRed: NodeRed;
   let editor: Editor;
   let flow: FlowNode[];
   const id = (name: string): string => flow.find((node) => node.name === name)!.id;
 
-  before(async () => {
-    flow = await exampleFlow();
-    [nodeRed, browser] = await Promise.all([startNodeRed({ flow }), openBrowser()]);
-    editor = await Editor.open(browser, { url: nodeRed.url, ready: id('Command') });
-  });
-  after(async () => {
-    await browser?.close();
-    await nodeRed?.stop();
-  });
-  afterEach(async function () {
-    if (this.currentTest?.isFailed()) await editor.picture(`failed-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
-  });
+  withEditor(
+    async () => {
+      flow = await exampleFlow();
+      return { flow, ready: id('Command') };
+    },
+    (opened, started) => {
+      editor = opened;
+      nodeRed = started;
+    },
+  );
 
   it('has the nodes in the palette, with icon and name', async () => {
     for (const type of types) {
@@ -64,7 +61,7 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
 
   it('reads the battery at the press of the button', async () => {
     const messages = await editor.showDebug();
-    await editor.node(id('Read battery')).locator('.red-ui-flow-node-button-button').click({ force: true });
+    await editor.node(id('Read battery')).locator('.red-ui-flow-node-button-button').click();
     await editor.badge(id('Command'), /^CONTENT \d+ ms$/);
     await editor.badge(id('Battery'), /^\d+$/);
     const answer = messages.filter({ hasText: 'Battery' }).last();
@@ -239,7 +236,7 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
   });
 
   it('speaks German', async () => {
-    const german = await Editor.open(browser!, { url: nodeRed!.url, locale: 'de-DE', ready: id('Command') });
+    const german = await editor.again({ locale: 'de-DE' });
     const dialog = await german.edit(id('Command'));
     const labels = (await dialog.locator('label').allTextContents()).map((label) => label.trim());
     for (const label of ['Gerät', 'Operation', 'Pfad', 'Zeitlimit', 'Fehler'])
@@ -258,7 +255,7 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
   });
 
   it('is readable in a dark theme', async () => {
-    const dark = await Editor.open(browser!, { url: nodeRed!.url, ready: id('Command'), dark: true });
+    const dark = await editor.again({ dark: true });
     for (const name of ['All devices', 'Command', 'Simulated device', 'LwM2M server']) {
       const { type } = flow.find((node) => node.name === name)!;
       const dialog = type === 'lwm2m-server' ? await dark.editConfig(type, id(name)) : await dark.edit(id(name));
@@ -273,5 +270,5 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
   it('made the browser complain about nothing', () => assert.deepEqual(editor.problems, []));
 
   it('made Node-RED complain about nothing', () =>
-    assert.doesNotMatch(nodeRed!.log(), /\[(error|warn)\].*lwm2m|UnhandledPromise|Uncaught/i));
+    assert.doesNotMatch(nodeRed.log(), /\[(error|warn)\].*lwm2m|UnhandledPromise|Uncaught/i));
 });

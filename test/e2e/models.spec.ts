@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
-import { freeUdpPort, startNodeRed } from '../support/node-red';
+import type { Locator } from 'playwright-core';
+import { freeUdpPort } from '../support/node-red';
 import type { NodeRed } from '../support/node-red';
 import { TinyPeer } from '../unit/index/tiny-peer';
 import { ddf } from '../unit/models/files';
-import { Editor, openBrowser } from './editor';
+import type { Editor } from './editor';
+import { withEditor } from './hooks';
 
 const xml = (name: string, text: string): { name: string; mimeType: string; buffer: Buffer } => ({
   name,
@@ -38,11 +39,11 @@ function flow(port: number): object[] {
 }
 
 describe('object definitions in the editor', () => {
-  let nodeRed: NodeRed | undefined;
-  let browser: Browser | undefined;
+  let nodeRed: NodeRed;
   let peer: TinyPeer | undefined;
+  let port = 0;
   let editor: Editor;
-  const folder = (...inner: string[]): string => path.join(nodeRed!.dir, 'lwm2m/models', ...inner);
+  const folder = (...inner: string[]): string => path.join(nodeRed.dir, 'lwm2m/models', ...inner);
   const filesIn = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir).filter((name) => name.endsWith('.xml')) : []);
   const row = (dialog: Locator, file: string): Locator => dialog.locator(`.lwm2m-model[data-file="${file}"]`);
   const status = (dialog: Locator, text: RegExp): Promise<void> =>
@@ -50,7 +51,7 @@ describe('object definitions in the editor', () => {
 
   /** What `lwm2m rpc` says of a value that the device gives as the text 42. */
   async function read(): Promise<{ value: unknown; lwm2m: Record<string, unknown> & { warnings: string[] } }> {
-    const answer = fetch(`${nodeRed!.url}rpc`, {
+    const answer = fetch(`${nodeRed.url}rpc`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: '{"method":"Read","params":{"id":"/33333/0/0"}}',
@@ -59,21 +60,21 @@ describe('object definitions in the editor', () => {
     return (await (await answer).json()) as Awaited<ReturnType<typeof read>>;
   }
 
+  withEditor(
+    async () => {
+      port = await freeUdpPort();
+      return { flow: flow(port), ready: 'rpc' };
+    },
+    (opened, started) => {
+      editor = opened;
+      nodeRed = started;
+    },
+  );
   before(async () => {
-    const port = await freeUdpPort();
-    [nodeRed, browser] = await Promise.all([startNodeRed({ flow: flow(port) }), openBrowser()]);
-    editor = await Editor.open(browser, { url: nodeRed.url, ready: 'rpc' });
     peer = await TinyPeer.open(port);
     await peer.register('tank-1', '</3/0>,</33333/0>');
   });
-  after(async () => {
-    peer?.close();
-    await browser?.close();
-    await nodeRed?.stop();
-  });
-  afterEach(async function () {
-    if (this.currentTest?.isFailed()) await editor.picture(`failed-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
-  });
+  after(() => peer?.close());
 
   it('without one, a value has the type that the format tells, and a warning says where definitions are', async () => {
     const { value, lwm2m } = await read();
@@ -117,7 +118,7 @@ describe('object definitions in the editor', () => {
     const offered = await editor.suggestions(rpc.locator('#node-input-path'), 'fill level');
     await offered.filter({ hasText: '/33333/0/0' }).filter({ hasText: 'Oil Tank: Fill Level (%)' }).waitFor();
     await editor.cancel();
-    assert.doesNotMatch(readFileSync(path.join(nodeRed!.dir, 'flows.json'), 'utf8'), /Oil Tank|LWM2M>/);
+    assert.doesNotMatch(readFileSync(path.join(nodeRed.dir, 'flows.json'), 'utf8'), /Oil Tank|LWM2M>/);
   });
 
   it('are dropped onto the list, for all servers; those of the server win', async () => {
@@ -182,14 +183,14 @@ describe('object definitions in the editor', () => {
   it('take effect when a file is put into the folder by hand, and tell in the log what is wrong with it', async () => {
     const { writeFile } = await import('node:fs/promises');
     await writeFile(folder('by hand.xml'), '<LWM2M>\n<Device/></LWM2M>');
-    await nodeRed!.waitFor(/The object definition file by hand\.xml is not used\. Line 2: <LWM2M> has <Device> in it/);
+    await nodeRed.waitFor(/The object definition file by hand\.xml is not used\. Line 2: <LWM2M> has <Device> in it/);
     const dialog = await editor.editConfig('lwm2m-server', 'server');
     assert.match(String(await row(dialog, 'by hand.xml').textContent()), /line 2/);
     await editor.cancel();
   });
 
   it('speak German, and are readable in a dark theme', async () => {
-    const german = await Editor.open(browser!, { url: nodeRed!.url, locale: 'de-DE', ready: 'rpc', dark: true });
+    const german = await editor.again({ locale: 'de-DE', dark: true });
     const dialog = await german.editConfig('lwm2m-server', 'server');
     await dialog.getByText('XML-Dateien hinzufügen').waitFor();
     await row(dialog, '33334-1.0.xml').getByText('für diesen Server').waitFor();

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
-import { freeUdpPort, packageRoot, startNodeRed } from '../support/node-red';
+import type { Locator } from 'playwright-core';
+import { freeUdpPort, packageRoot } from '../support/node-red';
 import type { NodeRed } from '../support/node-red';
-import { Editor, openBrowser } from './editor';
+import { happens, type Editor } from './editor';
+import { EMPTY_FLOW, withEditor } from './hooks';
 
 interface ResourceEntry {
   readonly path: string;
@@ -24,11 +25,6 @@ interface ProfileNode {
 
 const example = JSON.parse(readFileSync(path.join(packageRoot, 'examples/10-profile.json'), 'utf8')) as ProfileNode[];
 const { definition } = example.find(({ type }) => type === 'lwm2m-profile')!;
-/** A tab without a node of ours, so that the editor has something to start with. */
-const empty = [
-  { id: 'tab0', type: 'tab', label: 'Profile' },
-  { id: 'c0', type: 'comment', z: 'tab0', name: 'Nothing here', x: 700, y: 500, wires: [] },
-];
 const hub = {
   observeAttr: {
     observe: ['/3_1.1/0/9'],
@@ -45,8 +41,7 @@ const hub = {
 };
 
 describe('a device profile in the editor', () => {
-  let nodeRed: NodeRed | undefined;
-  let browser: Browser | undefined;
+  let nodeRed: NodeRed;
   let editor: Editor;
   let port: number;
   let server = '';
@@ -56,8 +51,6 @@ describe('a device profile in the editor', () => {
   async function add(type: string, x: number, y: number): Promise<string> {
     const { page } = editor;
     const search = page.locator('#red-ui-palette-search input');
-    await search.fill('');
-    await search.pressSequentially(type.replace('lwm2m-', 'lwm2m '));
     const ids = (): Promise<string[]> =>
       page.evaluate(() => {
         const found: string[] = [];
@@ -68,9 +61,11 @@ describe('a device profile in the editor', () => {
     const dragged = page.locator('.ui-draggable-dragging');
     const entry = page.locator(`.red-ui-palette-node[data-palette-type="${type}"]:not(.ui-draggable-dragging)`);
     const chart = (await page.locator('#red-ui-workspace-chart').boundingBox())!;
-    // While the palette still moves, the mouse takes hold of nothing.
-    for (let tries = 0; tries < 10; tries++) {
-      await entry.hover();
+    // While the palette still moves, the mouse takes hold of nothing, and a category that was closing stays closed.
+    for (let tries = 0; tries < 30; tries++) {
+      await search.fill('');
+      await search.pressSequentially(type.replace('lwm2m-', 'lwm2m '));
+      if (!(await happens(entry.hover({ timeout: 2_000 })))) continue;
       await page.mouse.down();
       await page.mouse.move(chart.x + x / 2, chart.y + y, { steps: 5 });
       await page.mouse.move(chart.x + x, chart.y + y, { steps: 5 });
@@ -121,18 +116,16 @@ describe('a device profile in the editor', () => {
   const answer = (dialog: Locator, text: RegExp): Promise<void> =>
     dialog.locator('#lwm2m-profile-answer').filter({ hasText: text }).waitFor({ timeout: 30_000 });
 
-  before(async () => {
-    port = await freeUdpPort();
-    [nodeRed, browser] = await Promise.all([startNodeRed({ flow: empty }), openBrowser()]);
-    editor = await Editor.open(browser, { url: nodeRed.url, ready: 'c0' });
-  });
-  after(async () => {
-    await browser?.close();
-    await nodeRed?.stop();
-  });
-  afterEach(async function () {
-    if (this.currentTest?.isFailed()) await editor.picture(`failed-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
-  });
+  withEditor(
+    async () => {
+      port = await freeUdpPort();
+      return { flow: EMPTY_FLOW, ready: 'c0' };
+    },
+    (opened, started) => {
+      editor = opened;
+      nodeRed = started;
+    },
+  );
 
   it('gets a server, a device, and a node for its values', async () => {
     const incoming = await add('lwm2m-in', 200, 100);
@@ -301,7 +294,7 @@ describe('a device profile in the editor', () => {
   });
 
   it('speaks German, and is readable in a dark theme', async () => {
-    const german = await Editor.open(browser!, { url: nodeRed!.url, locale: 'de-DE', ready: 'c0', dark: true });
+    const german = await editor.again({ locale: 'de-DE', dark: true });
     const dialog = await german.editConfig('lwm2m-profile', profile);
     await dialog.getByRole('button', { name: 'Vom Gerät lernen' }).waitFor();
     const labels = (await dialog.locator('label').allTextContents()).map((label) => label.trim());
@@ -326,5 +319,5 @@ describe('a device profile in the editor', () => {
   it('made the browser complain about nothing', () => assert.deepEqual(editor.problems, []));
 
   it('made Node-RED complain about nothing', () =>
-    assert.doesNotMatch(nodeRed!.log(), /\[(error|warn)\].*lwm2m|UnhandledPromise|Uncaught/i));
+    assert.doesNotMatch(nodeRed.log(), /\[(error|warn)\].*lwm2m|UnhandledPromise|Uncaught/i));
 });

@@ -1,60 +1,57 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Browser } from 'playwright-core';
-import { freeUdpPort, startNodeRed } from '../support/node-red';
+import { freeUdpPort } from '../support/node-red';
 import type { NodeRed } from '../support/node-red';
-import { Editor, openBrowser } from './editor';
+import type { Editor } from './editor';
+import { withEditor } from './hooks';
 
 describe('keys in the dialog of the server', () => {
-  let nodeRed: NodeRed | undefined;
-  let browser: Browser | undefined;
+  let nodeRed: NodeRed;
   let editor: Editor;
   let key = '';
   let securePort = 0;
 
-  before(async () => {
-    const port = await freeUdpPort();
-    securePort = await freeUdpPort();
-    const server = {
-      id: 'server',
-      type: 'lwm2m-server',
-      version: 4,
-      name: 'Server',
-      port,
-      securePort,
-      unknownDevices: 'refuse',
-      devices: [],
-    };
-    const device = { id: 'device', type: 'lwm2m-device', z: 'tab', version: 2, name: 'Device', endpoint: 'safe', host: '127.0.0.1' };
-    const flow = [
-      { id: 'tab', type: 'tab', label: 'Keys' },
-      server,
-      { ...device, port: securePort, security: 'psk', identity: '', lifetime: 300, lwm2mVersion: '1.1', x: 150, y: 100, wires: [[]] },
-      {
-        id: 'in',
-        type: 'lwm2m-in',
-        z: 'tab',
-        version: 1,
-        name: 'Events',
-        server: 'server',
-        endpoint: '',
-        events: ['log'],
-        x: 150,
-        y: 200,
-        wires: [[]],
-      },
-    ];
-    [nodeRed, browser] = await Promise.all([startNodeRed({ flow }), openBrowser()]);
-    editor = await Editor.open(browser, { url: nodeRed.url, ready: 'device' });
-  });
-  after(async () => {
-    await browser?.close();
-    await nodeRed?.stop();
-  });
-  afterEach(async function () {
-    if (this.currentTest?.isFailed()) await editor.picture(`failed-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
-  });
+  withEditor(
+    async () => {
+      const port = await freeUdpPort();
+      securePort = await freeUdpPort();
+      const server = {
+        id: 'server',
+        type: 'lwm2m-server',
+        version: 4,
+        name: 'Server',
+        port,
+        securePort,
+        unknownDevices: 'refuse',
+        devices: [],
+      };
+      const device = { id: 'device', type: 'lwm2m-device', z: 'tab', version: 2, name: 'Device', endpoint: 'safe', host: '127.0.0.1' };
+      const flow = [
+        { id: 'tab', type: 'tab', label: 'Keys' },
+        server,
+        { ...device, port: securePort, security: 'psk', identity: '', lifetime: 300, lwm2mVersion: '1.1', x: 150, y: 100, wires: [[]] },
+        {
+          id: 'in',
+          type: 'lwm2m-in',
+          z: 'tab',
+          version: 1,
+          name: 'Events',
+          server: 'server',
+          endpoint: '',
+          events: ['log'],
+          x: 150,
+          y: 200,
+          wires: [[]],
+        },
+      ];
+      return { flow, ready: 'device' };
+    },
+    (opened, started) => {
+      editor = opened;
+      nodeRed = started;
+    },
+  );
 
   it('says in plain words what is wrong with a key', async () => {
     const dialog = await editor.editConfig('lwm2m-server', 'server');
@@ -107,9 +104,9 @@ describe('keys in the dialog of the server', () => {
       const answer = await page.evaluate(async (url) => (await fetch(url)).text(), address);
       assert.ok(!answer.includes(key), address);
     }
-    const files = (await readdir(nodeRed!.dir)).filter((name) => name.endsWith('.json'));
+    const files = (await readdir(nodeRed.dir)).filter((name) => name.endsWith('.json'));
     assert.ok(files.length > 0);
-    for (const name of files) assert.ok(!(await readFile(path.join(nodeRed!.dir, name), 'utf8')).includes(key), name);
+    for (const name of files) assert.ok(!(await readFile(path.join(nodeRed.dir, name), 'utf8')).includes(key), name);
   });
 
   it('opened again the dialog has the key no more, and keeps it', async () => {

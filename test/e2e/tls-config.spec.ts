@@ -2,39 +2,36 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Browser } from 'playwright-core';
 import { generateAuthority, generateDeviceCertificate, type CertifiedPair } from '../../lib/index';
-import { freeUdpPort, startNodeRed, type NodeRed } from '../support/node-red';
+import { freeUdpPort, type NodeRed } from '../support/node-red';
 import { SecurePeer } from '../unit/index/secure-peer';
-import { Editor, openBrowser } from './editor';
+import type { Editor } from './editor';
+import { withEditor } from './hooks';
 
 describe("Node-RED's own TLS configuration in the dialog of the server", () => {
-  let nodeRed: NodeRed | undefined;
-  let browser: Browser | undefined;
+  let nodeRed: NodeRed;
   let editor: Editor;
   let own: CertifiedPair;
   let authority: CertifiedPair;
   let securePort = 0;
 
-  before(async () => {
-    [own, authority] = [await generateDeviceCertificate('server'), await generateAuthority('my CA')];
-    const port = await freeUdpPort();
-    securePort = await freeUdpPort();
-    const flow = [
-      { id: 'tab', type: 'tab', label: 'Keys' },
-      { id: 'server', type: 'lwm2m-server', version: 7, name: 'Server', port, securePort, unknownDevices: 'accept-my-ca', devices: [] },
-      { id: 'in', type: 'lwm2m-in', z: 'tab', version: 2, server: 'server', endpoint: '', events: ['log'], x: 150, y: 200, wires: [[]] },
-    ];
-    [nodeRed, browser] = await Promise.all([startNodeRed({ flow }), openBrowser()]);
-    editor = await Editor.open(browser, { url: nodeRed.url, ready: 'in' });
-  });
-  after(async () => {
-    await browser?.close();
-    await nodeRed?.stop();
-  });
-  afterEach(async function () {
-    if (this.currentTest?.isFailed()) await editor.picture(`failed-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
-  });
+  withEditor(
+    async () => {
+      [own, authority] = [await generateDeviceCertificate('server'), await generateAuthority('my CA')];
+      const port = await freeUdpPort();
+      securePort = await freeUdpPort();
+      const flow = [
+        { id: 'tab', type: 'tab', label: 'Keys' },
+        { id: 'server', type: 'lwm2m-server', version: 7, name: 'Server', port, securePort, unknownDevices: 'accept-my-ca', devices: [] },
+        { id: 'in', type: 'lwm2m-in', z: 'tab', version: 2, server: 'server', endpoint: '', events: ['log'], x: 150, y: 200, wires: [[]] },
+      ];
+      return { flow, ready: 'in' };
+    },
+    (opened, started) => {
+      editor = opened;
+      nodeRed = started;
+    },
+  );
 
   /** A device with a certificate of the CA that is in the TLS configuration alone. */
   async function registers(endpoint: string): Promise<void> {
@@ -76,12 +73,12 @@ describe("Node-RED's own TLS configuration in the dialog of the server", () => {
 
   it('is changed to files on the machine, and the next device registers', async () => {
     const files: Record<string, string> = { cert: own.certificate, key: own.privateKey, ca: authority.certificate };
-    for (const [field, text] of Object.entries(files)) await writeFile(path.join(nodeRed!.dir, `${field}.pem`), text, { mode: 0o600 });
+    for (const [field, text] of Object.entries(files)) await writeFile(path.join(nodeRed.dir, `${field}.pem`), text, { mode: 0o600 });
     const dialog = await editor.editConfig('lwm2m-server', 'server');
     await dialog.locator('#node-config-input-btn-tls-edit').click();
     const tls = await editor.dialog();
     await tls.locator('#node-config-input-uselocalfiles').check();
-    for (const field of Object.keys(files)) await tls.locator(`#node-config-input-${field}`).fill(path.join(nodeRed!.dir, `${field}.pem`));
+    for (const field of Object.keys(files)) await tls.locator(`#node-config-input-${field}`).fill(path.join(nodeRed.dir, `${field}.pem`));
     await editor.done();
     await editor.dialog();
     await editor.done();
@@ -94,7 +91,7 @@ describe("Node-RED's own TLS configuration in the dialog of the server", () => {
     const dialog = await editor.editConfig('lwm2m-server', 'server');
     await dialog.locator('#node-config-input-btn-tls-edit').click();
     const tls = await editor.dialog();
-    await tls.locator('#node-config-input-key').fill(path.join(nodeRed!.dir, 'nothing.pem'));
+    await tls.locator('#node-config-input-key').fill(path.join(nodeRed.dir, 'nothing.pem'));
     await editor.done();
     await editor.dialog();
     await editor.done();

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
-import { freeUdpPort, packageRoot, startNodeRed } from '../support/node-red';
-import type { NodeRed } from '../support/node-red';
-import { Editor, openBrowser } from './editor';
+import type { Locator } from 'playwright-core';
+import { freeUdpPort, packageRoot } from '../support/node-red';
+import type { Editor } from './editor';
+import { withEditor } from './hooks';
 
 type FlowNode = Record<string, unknown> & { id: string; type: string; name?: string };
 
@@ -17,29 +17,26 @@ const commands = [
 ];
 
 describe('the command box of the lwm2m-rpc dialog', () => {
-  let nodeRed: NodeRed | undefined;
-  let browser: Browser | undefined;
   let editor: Editor;
   let dialog: Locator;
   let flow: FlowNode[];
   const id = (name: string): string => flow.find((node) => node.name === name)!.id;
 
+  withEditor(
+    async () => {
+      const port = await freeUdpPort();
+      const example = JSON.parse(readFileSync(path.join(packageRoot, 'examples/01-first-device.json'), 'utf8')) as FlowNode[];
+      flow = example.map((node) => ('port' in node ? { ...node, port } : node));
+      return { flow, ready: id('Command') };
+    },
+    (opened) => {
+      editor = opened;
+    },
+  );
   before(async () => {
-    const port = await freeUdpPort();
-    const example = JSON.parse(readFileSync(path.join(packageRoot, 'examples/01-first-device.json'), 'utf8')) as FlowNode[];
-    flow = example.map((node) => ('port' in node ? { ...node, port } : node));
-    [nodeRed, browser] = await Promise.all([startNodeRed({ flow }), openBrowser()]);
-    editor = await Editor.open(browser, { url: nodeRed.url, ready: id('Command') });
     await editor.badge(id('Simulated device'), /^registered$/);
     dialog = await editor.edit(id('Command'));
     await dialog.locator('#node-input-endpoint').fill('simulated-device');
-  });
-  after(async () => {
-    await browser?.close();
-    await nodeRed?.stop();
-  });
-  afterEach(async function () {
-    if (this.currentTest?.isFailed()) await editor.picture(`failed-try-it-${this.currentTest.title.replaceAll(/\W+/g, '-')}`);
   });
 
   /** Sends a command with Enter, or the button, and gives what is shown once that has these words in it. */

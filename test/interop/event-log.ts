@@ -23,7 +23,7 @@ export class EventLog<T> {
    * Resolves with the first event from index `from` on that matches, at once if it is there already. Rejects with what it saw instead
    * when the log ends, or after `limit` ms.
    */
-  waitFor(matches: (event: T) => boolean, what: string, { limit = 20_000, from = 0 } = {}): Promise<T> {
+  waitFor(matches: (event: T) => boolean, what: string, { limit = 60_000, from = 0 } = {}): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => {
         settle();

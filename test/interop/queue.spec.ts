@@ -81,7 +81,7 @@ async function giveAndWait({ world, endpoint }: Stage, commands: readonly string
 /** The first so many answers from an index of the events on, in the order they came. */
 async function answers({ world }: Stage, count: number, from: number): Promise<FlowEvent[]> {
   const all = (): FlowEvent[] => world.events.seen.slice(from).filter(({ event }) => event === 'answer');
-  await world.events.waitFor(() => all().length >= count, `${count} answers`, { limit: 40_000 });
+  await world.events.waitFor(() => all().length >= count, `${count} answers`, { limit: 80_000 });
   return all();
 }
 

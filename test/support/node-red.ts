@@ -151,32 +151,45 @@ export async function startNodeRed(options: NodeRedOptions = {}): Promise<NodeRe
   };
 }
 
-/** A TCP port that is free now. */
+/**
+ * Ports are looked for below those that the system hands out by itself: there another process, or a connection of the browser, could
+ * take one before its user does.
+ */
+const lowestPort = 12_000;
+const portCount = 20_000;
+
+/** A TCP port of 127.0.0.1 that is free now. */
 export function freeTcpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
+  return freePort(async (port) => {
+    const probe = createServer().listen(port, '127.0.0.1');
+    await once(probe, 'listening');
+    probe.close();
+    await once(probe, 'close');
   });
 }
 
 /** A UDP port that is free now on all addresses. */
-/** Below the ports that the system hands out by itself, where another process could take it before its user does. */
-export async function freeUdpPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_000);
+export function freeUdpPort(): Promise<number> {
+  return freePort(async (port) => {
     const probe = createSocket('udp6');
     try {
       probe.bind(port);
       await once(probe, 'listening');
+    } finally {
+      await new Promise<void>((resolve) => probe.close(() => resolve()));
+    }
+  });
+}
+
+/** The first of ports drawn by chance that `take` can take and give back. */
+async function freePort(take: (port: number) => Promise<void>): Promise<number> {
+  for (;;) {
+    const port = randomInt(lowestPort, lowestPort + portCount);
+    try {
+      await take(port);
       return port;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    } finally {
-      await new Promise<void>((resolve) => probe.close(() => resolve()));
     }
   }
 }
