@@ -26,6 +26,7 @@ export type { SecurityOptions } from './root/security';
 export { compileProfile, patternsOf } from './profile/compile';
 export { matchesGlob } from './profile/glob';
 export { LearnError } from './profile/learn';
+export type { LearnedProfile } from './profile/learn';
 export { importIotHubProfile } from './profile/iot-hub';
 export type { ImportedProfile } from './profile/iot-hub';
 export { exportIotHubProfile, exportRemarks } from './profile/iot-hub-export';

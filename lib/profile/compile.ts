@@ -140,9 +140,6 @@ function compileResource(entry: unknown, model: Model, wrong: (problem: string) 
   if (!Number.isFinite(factor) || factor === 0) wrong('"factor" is a number other than 0.');
   if (!Number.isFinite(offset)) wrong('"offset" is a number.');
   if (unit !== undefined && (typeof unit !== 'string' || unit.length > MAX_KEY)) wrong('"unit" is a short text.');
-  if (definition && (telemetry || attribute || observe) && !definition.operations.includes('R')) {
-    wrong(`${formatPattern(pattern)} (${definition.name}) cannot be read.`);
-  }
   const key = keyOf(entry.key, pattern, definition?.name ?? '', wrong);
   if (key === undefined) return undefined;
   const known = { multiple: definition?.multiple ?? false, unit: unit ?? definition?.units };

@@ -3,6 +3,7 @@ import { LinkFormatError, parseLinks } from '../lwm2m/link-format';
 import type { Model, ResourceDefinition } from '../model/types';
 import type { Operation, OperationOptions, OperationResult, Registration } from '../server/types';
 import { keyName } from './key-name';
+import { remark, type Remark } from './remarks';
 import type { ProfileDefinition, ResourceEntry } from './types';
 
 /** What learning needs of a server. */
@@ -22,20 +23,31 @@ export class LearnError extends Error {
   readonly code = 'NOT_LEARNED';
 }
 
+/** What a device has, as a profile; a remark where the device has more than is taken. */
+export interface LearnedProfile {
+  readonly definition: ProfileDefinition;
+  readonly remarks: readonly Remark[];
+}
+
 /**
  * A profile of what a registered device has: its readable resources as it tells them (Discover), numbers and booleans as observed
  * telemetry, texts, times and links as attributes. Rejects with `LearnError`.
  */
-export async function learnProfile(registration: Registration, { model, perform }: Teacher): Promise<ProfileDefinition> {
+export async function learnProfile(registration: Registration, { model, perform }: Teacher): Promise<LearnedProfile> {
   const objects = [...new Set(registration.objects.map(({ objectId }) => objectId))].filter((id) => !ADMINISTRATION.has(id));
   const entries: ResourceEntry[] = [];
   const keys = new Set<string>();
   for (const objectId of objects.slice(0, MAX_OBJECTS)) {
     const paths = await resourcesOf(objectId, registration, { model, perform });
-    entries.push(...entriesOf(objectId, paths, registration, model, keys).slice(0, MAX_RESOURCES - entries.length));
+    entries.push(...entriesOf(objectId, paths, registration, model, keys));
+    // Who has too many already is not asked for more.
+    if (entries.length > MAX_RESOURCES) break;
   }
   if (entries.length === 0) throw new LearnError(`The device "${registration.endpoint}" has no resource that could be read.`);
-  return { resources: entries };
+  const remarks: Remark[] = [];
+  if (objects.length > MAX_OBJECTS) remarks.push(remark('objectsLeftOut', { max: MAX_OBJECTS, count: objects.length }));
+  if (entries.length > MAX_RESOURCES) remarks.push(remark('resourcesLeftOut', { max: MAX_RESOURCES }));
+  return { definition: { resources: entries.slice(0, MAX_RESOURCES) }, remarks };
 }
 
 /** Ids of its resources, as [object, instance, resource]. */

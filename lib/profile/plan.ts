@@ -53,7 +53,7 @@ export function planFor(profile: Profile, registration: Registration, model: Mod
   const attributes = attributesOf(profile, registration, model, remarks);
   remarks.push(...sharedKeys(found));
   const observed = found.filter(({ resource }) => resource.observe);
-  const only = found.filter(({ resource }) => !resource.observe && (resource.telemetry || resource.attribute));
+  const only = found.filter(({ resource }) => !resource.observe && isAskedFor(resource));
   const mute = muteOf(profile, registration, remarks);
   return {
     ...(mute && { mute }),
@@ -77,10 +77,16 @@ function resourcesOf(profile: Profile, registration: Registration, model: Model,
     const { objectId, instanceId, resourceId } = resource;
     const fit = fitOf(registration, resource);
     if (fit < 0) continue;
+    const definition = model.resource(objectId, resourceId, registration.versions.get(objectId));
+    const unreadable = isAskedFor(resource) && definition?.operations.includes('R') === false;
     for (const id of instancesOf(registration, objectId, model)) {
       if (instanceId !== undefined && id !== instanceId) continue;
       const ids = [objectId, id, resourceId];
       const path = formatPath(ids);
+      if (unreadable) {
+        remarks.push(remark('unreadable', { path, name: definition.name }));
+        continue;
+      }
       const other = found.get(path);
       if (other && fitOf(registration, other.resource) >= fit) continue;
       if (!other && found.size >= MAX_PATHS) {
@@ -92,6 +98,8 @@ function resourcesOf(profile: Profile, registration: Registration, model: Model,
   }
   return [...found.values()];
 }
+
+const isAskedFor = ({ observe, telemetry, attribute }: ProfileResource): boolean => observe || telemetry || attribute;
 
 /** Keys that are of two resources of this device: the id of an instance made one of them. */
 function sharedKeys(found: readonly Found[]): Remark[] {

@@ -21,8 +21,12 @@ export const REMARKS = {
   noComposite: 'The device announces no composite operations: each resource is asked for by itself.',
   tooManyPaths: 'The profile stands for more than __max__ resources of this device: the others are left out.',
   sharedKey: 'The key __key__ is that of __first__ and of __second__.',
+  unreadable: '__path__ (__name__) cannot be read: it is left out.',
   newerAttribute: '__path__: __name__ came with LwM2M __since__, and the device has __version__. It is left out.',
   noMuteSend: 'Mute Send came with LwM2M 1.1, and is a resource of object 1: the device has none. It is left out.',
+  // What of a device is not learned.
+  objectsLeftOut: 'The device has __count__ objects: the first __max__ of them were looked at.',
+  resourcesLeftOut: 'The device has more than __max__ resources that can be read: the first of them are here.',
   // What of an IoT Hub's profile is done otherwise here, or not at all.
   strategyUnknown: 'The observation strategy is not known: each resource is observed by itself.',
   noResource: '"__where__" has __path__, which is no path of a resource: it is kept and not used.',

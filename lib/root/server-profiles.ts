@@ -4,11 +4,11 @@ import type { Model } from '../model/types';
 import { brokenProfile, compileProfile, LOG_KEY } from '../profile/compile';
 import { ProfileEngine } from '../profile/engine';
 import { keyTable, scaleTable } from '../profile/keyed';
-import { learnProfile } from '../profile/learn';
+import { learnProfile, type LearnedProfile } from '../profile/learn';
 import type { Scale } from '../profile/scale';
 import { TransportLog } from '../profile/transport-log';
 import type { ProfilePreview } from '../profile/remarks';
-import { ProfileError, type Profile, type ProfileDefinition, type ProfileSettings } from '../profile/types';
+import { ProfileError, type Profile, type ProfileSettings } from '../profile/types';
 import type { Companion } from '../server/companion';
 import { appliedKey, type StateKeeper } from '../server/keeper';
 import type { ServerCore } from '../server/server';
@@ -179,7 +179,7 @@ export class ServerProfiles implements Companion {
     return this.#engine?.preview(compileProfile(settings, this.#options.model), registration) ?? { requests: [], remarks: [] };
   }
 
-  async learn(endpoint: string): Promise<ProfileDefinition> {
+  async learn(endpoint: string): Promise<LearnedProfile> {
     const registration = this.#registered(endpoint);
     return learnProfile(registration, {
       model: this.#options.model,

@@ -4,8 +4,9 @@ import type { DeviceEntry } from '../credentials/types';
 import type { Model } from '../model/types';
 import type { ModelProblem, ModelScope } from '../models/registry';
 import type { ModelFile } from '../models/types';
+import type { LearnedProfile } from '../profile/learn';
 import type { ProfilePreview } from '../profile/remarks';
-import type { ProfileDefinition, ProfileError, ProfileSettings } from '../profile/types';
+import type { ProfileError, ProfileSettings } from '../profile/types';
 import type { LastValue } from '../server/last-values';
 import type { QueueSettings } from '../server/presence';
 import type { ServerStats } from '../server/stats';
@@ -113,7 +114,7 @@ export interface Lwm2mServer {
   /** The requests a profile would make to a registered device. Throws `ProfileError`, or Error in words. */
   previewProfile(endpoint: string, profile: ProfileSettings): ProfilePreview;
   /** A profile of what a registered device has. Rejects with an Error in words. */
-  learnProfile(endpoint: string): Promise<ProfileDefinition>;
+  learnProfile(endpoint: string): Promise<LearnedProfile>;
   /** Path by key, of what a registered device has of its profile. */
   keysOf(endpoint: string): Readonly<Record<string, string>>;
   /** How values under such keys are scaled, where they are. */

@@ -70,8 +70,10 @@ function nameOf(path: unknown, model: Model): ResourceName {
     const [resource] = compileProfile({ id: '', name: '', definition: { resources: [{ path: textField(path) }] } }, model).resources;
     if (!resource) return {};
     const { objectId, resourceId, version, unit, key } = resource;
-    const known = model.resource(objectId, resourceId, version)?.name;
-    return { key, ...(known !== undefined && { name: `${object?.name ?? objectId}: ${known}${unit ? ` (${unit})` : ''}` }) };
+    const known = model.resource(objectId, resourceId, version);
+    if (!known) return { key };
+    const name = `${object?.name ?? objectId}: ${known.name}${unit ? ` (${unit})` : ''}`;
+    return { key, name, ...(!known.operations.includes('R') && { unreadable: true }) };
   } catch (error) {
     if (!(error instanceof ProfileError)) throw error;
     return object ? { name: object.name } : {};
@@ -102,9 +104,9 @@ function preview({ endpoint, settings }: Body, server: Lwm2mServer | undefined):
   return server.previewProfile(textField(endpoint), profileOf(settings, definitionOf(settings)));
 }
 
-async function learn({ endpoint }: Body, server: Lwm2mServer | undefined): Promise<LearnAnswer> {
+function learn({ endpoint }: Body, server: Lwm2mServer | undefined): LearnAnswer | Promise<LearnAnswer> {
   if (!server) return { deployed: false };
-  return { definition: await server.learnProfile(textField(endpoint)) };
+  return server.learnProfile(textField(endpoint));
 }
 
 function definitionOf(settings: Body['settings']): ProfileDefinition {

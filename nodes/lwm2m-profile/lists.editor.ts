@@ -21,7 +21,7 @@ export function prepareLists(t: Translate): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const named = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => void nameRows(), pause);
+    timer = setTimeout(() => void nameRows(t), pause);
   };
   $server().on('change', named);
   $resources().editableList<Row>({
@@ -166,7 +166,7 @@ function numberOr(text: string): number | string {
 }
 
 /** Asks once for all rows what their paths are called, and which keys they get by themselves. */
-async function nameRows(): Promise<void> {
+async function nameRows(t: Translate): Promise<void> {
   const rows = [...$resources().editableList('items').toArray(), ...$attributes().editableList('items').toArray()].map((item) => $(item));
   const paths = rows.map(($row) => spelled($row.find('.lwm2m-profile-path').val()));
   if (!paths.some((path) => path !== '')) return;
@@ -180,7 +180,8 @@ async function nameRows(): Promise<void> {
     const known = names[at];
     // Typed on meanwhile: the next answer is for that.
     if (!known || spelled($row.find('.lwm2m-profile-path').val()) !== paths[at]) continue;
-    $row.find('.lwm2m-profile-name').text(known.name ?? '');
+    const name = known.unreadable ? t('tools.unreadable', { name: known.name }) : known.name;
+    $row.find('.lwm2m-profile-name').text(name ?? '');
     if (known.key !== undefined) $row.find('.lwm2m-profile-key').attr('placeholder', known.key);
   }
 }

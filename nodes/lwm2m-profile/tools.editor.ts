@@ -54,7 +54,7 @@ export function prepareTools(tools: Tools): void {
     const there = new Set(tools.read().resources.map(({ path }) => unversioned(path)));
     const fresh = rowsOf(answer.definition as Definition).resources.filter(({ path }) => !there.has(unversioned(path)));
     tools.add(fresh);
-    say([t('tools.learned', { count: fresh.length })]);
+    say([t('tools.learned', { count: fresh.length }), ...told(answer.remarks, t)]);
   });
   button('preview', async () => {
     if (!needsDevice()) return;

@@ -54,6 +54,8 @@ export interface KeyPairAnswer {
 
 /** Of POST lwm2m/<server id>/profile/names, one a path: what it is called, and the key it gets by itself. */
 export interface ResourceName {
+  /** The resource cannot be read: it has no values. */
+  readonly unreadable?: true;
   readonly name?: string;
   readonly key?: string;
 }
@@ -64,7 +66,8 @@ export interface Refusal {
 }
 
 /** Of POST lwm2m/<server id>/profile/learn. */
-export type LearnAnswer = { readonly definition: object } | { readonly deployed: false } | Refusal;
+export type LearnAnswer =
+  { readonly definition: object; readonly remarks: readonly RemarkAnswer[] } | { readonly deployed: false } | Refusal;
 
 /** Something to tell about a profile, by the id of its text and what goes into it; `text` in English. */
 export interface RemarkAnswer {

@@ -165,7 +165,7 @@ describe('the admin routes of profiles', () => {
   afterEach((done) => void http.close(done));
 
   it('name resources and their keys, with or without a server', async () => {
-    const paths = ['/3/0/9', '3303/1/5700', '/3303/*/5700', '/3/0', '/99999/0/1', null, '/3/0/9/0', 'x'];
+    const paths = ['/3/0/9', '3303/1/5700', '/3303/*/5700', '/3/0', '/99999/0/1', null, '/3/0/9/0', 'x', '/3/0/4'];
     for (const id of ['server', '_']) {
       const { body } = await post('names', { paths }, id);
       assert.deepEqual(body, [
@@ -177,6 +177,7 @@ describe('the admin routes of profiles', () => {
         {},
         { name: 'Device' },
         {},
+        { key: 'reboot', name: 'Device: Reboot', unreadable: true },
       ]);
     }
     assert.deepEqual(new Set(asked), new Set(['lwm2m.read']));
@@ -214,6 +215,7 @@ describe('the admin routes of profiles', () => {
     assert.deepEqual((await post('preview', { endpoint: 'meter-1', settings })).body, { requests: ['Observe /3/0/9'], remarks: [] });
     assert.deepEqual((await post('learn', { endpoint: 'meter-1' })).body, {
       definition: { resources: [{ path: '/3/0/9', key: 'batteryLevel', telemetry: true, observe: true }] },
+      remarks: [],
     });
     assert.deepEqual((await post('preview', { endpoint: 'meter-1', settings }, 'other')).body, { deployed: false });
     assert.deepEqual((await post('learn', { endpoint: 'meter-1' }, 'other')).body, { deployed: false });

@@ -11,7 +11,7 @@ import type {
   Operation,
   OperationOptions,
   OperationResult,
-  ProfileDefinition,
+  LearnedProfile,
   ProfilePreview,
   ProfileSettings,
   Registration,
@@ -123,8 +123,9 @@ export class FakeServer implements Lwm2mServer {
   previewProfile(): ProfilePreview {
     return { requests: ['Observe /3/0/9'], remarks: [] };
   }
-  learnProfile(): Promise<ProfileDefinition> {
-    return Promise.resolve({ resources: [{ path: '/3/0/9', key: 'batteryLevel', telemetry: true, observe: true }] });
+  learnProfile(): Promise<LearnedProfile> {
+    const resources = [{ path: '/3/0/9', key: 'batteryLevel', telemetry: true, observe: true }];
+    return Promise.resolve({ definition: { resources }, remarks: [] });
   }
   /** Path by key. */
   keys: Readonly<Record<string, string>> = {};

@@ -276,6 +276,22 @@ describe('What a profile asks of a device', () => {
     assert.match(texts(ground).join(), /announces no composite operations.*epmin came with LwM2M 1\.1/);
   });
 
+  it('[PRF-009] what cannot be read is not asked for, and that is said', async () => {
+    const resources = [
+      { path: '/3/0/4', key: 'reboot', telemetry: true, observe: true },
+      { path: '/5/*/0', attribute: true },
+      { path: '/3/0/9', telemetry: true, observe: true },
+      { path: '/3/0/5', key: 'reset' },
+    ];
+    const { ground, peer } = world({ profiles: [settings({ resources, attributes: {} })] });
+    peer.register({ payload: '</1/0>,</3/0>,</5/0>,</5/1>' });
+    assert.deepEqual(await serve(peer), ['GET /3/0/9 observe=0']);
+    assert.deepEqual(texts(ground), [
+      'The device reports what the profile "meter" says. Requests: 1, observations: 1. /3/0/4 (Reboot) cannot be read: it is left out. ' +
+        '/5/0/0 (Package) cannot be read: it is left out. /5/1/0 (Package) cannot be read: it is left out.',
+    ]);
+  });
+
   it('[PRF-009] what is refused is said once and not asked again; what cannot be observed is read', async () => {
     const { ground, peer } = world();
     const refuse = (request: coap.CoapMessage): Reply => {

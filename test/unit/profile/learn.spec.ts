@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { LearnedProfile } from '../../../lib/profile/learn';
 import type { ProfileDefinition } from '../../../lib/profile/types';
 import type { Ground } from '../../support/ground';
 import { closeAll, createWorld, ScriptedPeer } from '../server/fixture';
@@ -10,13 +11,13 @@ const LINKS: Readonly<Record<string, string>> = {
   '/3303': '</3303>,</3303/0>,</3303/0/5700>,</3303/0/5701>,</3303/3>,</3303/3/5700>',
 };
 
-async function learned(reply: Parameters<typeof serve>[1]): Promise<{ ground: Ground; definition: ProfileDefinition | Error }> {
+async function learned(reply: Parameters<typeof serve>[1], payload = LIST): Promise<{ ground: Ground } & LearnedProfile> {
   const ground = createWorld();
   const peer = new ScriptedPeer(ground);
-  peer.register({ payload: LIST });
-  const definition = ground.profiles.learn('dev').catch((error: unknown) => error as Error);
+  peer.register({ payload });
+  const learning = ground.profiles.learn('dev');
   await serve(peer, reply);
-  return { ground, definition: await definition };
+  return { ground, ...(await learning) };
 }
 
 describe('Learning a profile from a device', () => {
@@ -39,22 +40,23 @@ describe('Learning a profile from a device', () => {
         { path: '/3303/*/5701', key: 'sensorUnits', attribute: true },
       ],
     });
-    assert.deepEqual(ground.profiles.set([{ id: 'x', name: 'x', definition: definition }]), []);
+    assert.deepEqual(ground.profiles.set([{ id: 'x', name: 'x', definition }]), []);
   });
 
   it('[PRF-050] of a resource that came with a later version than the device names it knows what can be read: the profile can be used', async () => {
     const ground = createWorld();
     const peer = new ScriptedPeer(ground);
     peer.register({ payload: '</1/0>,</5/0>' });
-    const definition = ground.profiles.learn('dev');
+    const learning = ground.profiles.learn('dev');
     await serve(peer, () => ({ code: '2.05', contentFormat: 40, payload: '</5>,</5/0>,</5/0/3>,</5/0/10>,</5/0/13>' }));
-    assert.deepEqual(await definition, {
+    const { definition } = await learning;
+    assert.deepEqual(definition, {
       resources: [
         { path: '/5/0/3', key: 'state', telemetry: true, observe: true },
         { path: '/5/0/13', key: 'maximumDeferPeriod', telemetry: true, observe: true },
       ],
     });
-    assert.deepEqual(ground.profiles.set([{ id: 'x', name: 'x', definition: await definition }]), []);
+    assert.deepEqual(ground.profiles.set([{ id: 'x', name: 'x', definition }]), []);
   });
 
   it('[PRF-050] reads the object of a device that does no Discover', async () => {
@@ -66,8 +68,32 @@ describe('Learning a profile from a device', () => {
       return asked === 'GET /3303' ? { code: '4.04' } : able(request);
     });
     assert.deepEqual(
-      (definition as ProfileDefinition).resources.map(({ path }) => path),
+      definition.resources.map(({ path }) => path),
       ['/3/0/0', '/3/0/9', '/3303/*/5700'],
+    );
+  });
+
+  it('[PRF-050] says where a device has more than is taken', async () => {
+    const many = Array.from({ length: 64 }, (_, at) => `</${10300 + at}/0>`).join();
+    const { definition, remarks } = await learned((request) => {
+      const object = line(request).split('/')[1];
+      return { code: '2.05', contentFormat: 40, payload: `</${object}>,</${object}/0>,</${object}/0/1>` };
+    }, many);
+    assert.equal(definition.resources.length, 60);
+    assert.deepEqual(
+      remarks.map(({ text }) => text),
+      ['The device has 64 objects: the first 60 of them were looked at.'],
+    );
+
+    const links = Array.from({ length: 301 }, (_, at) => `</33000/0/${at}>`).join();
+    const large = await learned(
+      () => ({ code: '2.05', contentFormat: 40, payload: `</33000>,</33000/0>,${links}` }),
+      '</33000/0>,</33001/0>',
+    );
+    assert.equal(large.definition.resources.length, 300);
+    assert.deepEqual(
+      large.remarks.map(({ text }) => text),
+      ['The device has more than 300 resources that can be read: the first of them are here.'],
     );
   });
 
