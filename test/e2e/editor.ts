@@ -200,12 +200,32 @@ export class Editor {
     });
   }
 
-  /** Presses Deploy and waits until the runtime has taken it and the editor takes clicks again. */
+  /** Presses Deploy and waits until the runtime has started the flows and the editor takes clicks again. */
   async deploy(): Promise<void> {
+    // The answer comes before the flows start, and badges stay as they were until then: only this message tells.
+    await this.page.evaluate(() => {
+      const started = ((window as any).startedRevisions = new Set<string>());
+      const heard = (_topic: string, { revision }: { revision: string }): unknown => started.add(revision);
+      (window as any).RED.comms.subscribe('notification/runtime-deploy', heard);
+    });
     const saved = this.page.waitForResponse((response) => response.url().endsWith('/flows') && response.request().method() === 'POST');
     await this.page.locator('#red-ui-header-button-deploy').click();
-    assert.equal((await saved).ok(), true);
+    const answer = await saved;
+    assert.equal(answer.ok(), true);
+    const { rev } = (await answer.json()) as { rev: string };
+    await this.page.waitForFunction((revision) => (window as any).startedRevisions.has(revision) as boolean, rev);
     await this.page.locator('#red-ui-editor-shade').waitFor({ state: 'hidden' });
+  }
+
+  /** Waits until a device is registered at a running server. */
+  async registered(server: string, endpoint: string): Promise<void> {
+    await this.page.waitForFunction(
+      async ([id, name]) => {
+        const answer = (await (await fetch(`lwm2m/${id}/devices`)).json()) as { devices: readonly { endpoint: string }[] };
+        return answer.devices.some((device) => device.endpoint === name);
+      },
+      [server, endpoint] as const,
+    );
   }
 
   /** Lets the editor read a property of a node as it is in the flow now. */

@@ -218,10 +218,7 @@ describe(`the editor of Node-RED ${version} with the first example`, () => {
       await editor.badge(id('All devices'), /^1 device$/);
       await editor.badge(id('Simulated device'), /^registered$/);
       // Badges stay from before the Deploy until a node says something new: the server itself knows whether the device is back.
-      await editor.page.waitForFunction(
-        async (server) => ((await (await fetch(`lwm2m/${server}/devices`)).json()) as { devices: unknown[] }).devices.length === 1,
-        id('LwM2M server'),
-      );
+      await editor.registered(id('LwM2M server'), 'simulated-device');
       await editor.press(id('Read battery'));
       await editor.badge(id('Command'), /^CHANGED \d+ ms$/);
     });

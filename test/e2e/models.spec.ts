@@ -51,13 +51,18 @@ describe('object definitions in the editor', () => {
 
   /** What `lwm2m rpc` says of a value that the device gives as the text 42. */
   async function read(): Promise<{ value: unknown; lwm2m: Record<string, unknown> & { warnings: string[] } }> {
-    const answer = fetch(`${nodeRed.url}rpc`, {
+    const asked = fetch(`${nodeRed.url}rpc`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: '{"method":"Read","params":{"id":"/33333/0/0"}}',
     });
-    peer!.answer(await peer!.next(), '2.05', '42');
-    return (await (await answer).json()) as Awaited<ReturnType<typeof read>>;
+    const answer = asked.then((response) => response.json());
+    const request = await Promise.race([
+      peer!.next(),
+      answer.then((said) => assert.fail(`answered without the device: ${JSON.stringify(said)}`)),
+    ]);
+    peer!.answer(request, '2.05', '42');
+    return (await answer) as Awaited<ReturnType<typeof read>>;
   }
 
   withEditor(
@@ -113,6 +118,7 @@ describe('object definitions in the editor', () => {
     await dialog.locator('#node-config-input-name').fill('Renamed');
     await editor.done();
     await editor.deploy();
+    await editor.registered('server', 'tank-1');
     assert.equal((await read()).value, 42);
     const rpc = await editor.edit('rpc');
     const offered = await editor.suggestions(rpc.locator('#node-input-path'), 'fill level');
