@@ -32,7 +32,7 @@ export type { ImportedProfile } from './profile/iot-hub';
 export { exportIotHubProfile, exportRemarks } from './profile/iot-hub-export';
 export { IotHubProfileError } from './profile/iot-hub-json';
 export { keyName } from './profile/key-name';
-export { REMARKS } from './profile/remarks';
+export { RemarkError, REMARKS } from './profile/remarks';
 export type { ProfilePreview, Remark, RemarkFacts, RemarkId } from './profile/remarks';
 export { ProfileError } from './profile/types';
 export type * from './profile/types';

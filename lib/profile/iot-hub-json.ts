@@ -1,5 +1,6 @@
 import { PathError } from '../lwm2m/path';
 import { formatPattern, parsePattern, type PathPattern } from './patterns';
+import { remark, RemarkError, type RemarkFacts, type RemarkId } from './remarks';
 import type { ObserveStrategy } from './types';
 
 /** What an import looks at, at most: values, levels of nesting, characters of all texts together. */
@@ -8,10 +9,10 @@ const MAX_DEPTH = 40;
 const MAX_TEXT = 2_000_000;
 
 /** Not a device profile of an IoT Hub; the message says why. */
-export class IotHubProfileError extends Error {
+export class IotHubProfileError extends RemarkError {
   readonly code = 'BAD_PROFILE';
-  constructor(problem: string) {
-    super(`This is no LwM2M device profile of an IoT Hub. ${problem}`);
+  constructor(id: RemarkId, facts?: RemarkFacts) {
+    super([remark('notHub'), remark(id, facts)]);
     this.name = 'IotHubProfileError';
   }
 }
@@ -37,16 +38,16 @@ export interface IotHubParts {
 /** Takes a transport configuration, or a device profile with one in it, apart. Throws `IotHubProfileError`. */
 export function partsOf(json: unknown): IotHubParts {
   checkSize(json);
-  if (!isRecord(json)) throw new IotHubProfileError('It is not an object.');
+  if (!isRecord(json)) throw new IotHubProfileError('hubNoObject');
   const data = json.profileData;
   const config = isRecord(data) ? data.transportConfiguration : json;
-  if (!isRecord(config)) throw new IotHubProfileError('"profileData" has no "transportConfiguration".');
+  if (!isRecord(config)) throw new IotHubProfileError('hubNoConfiguration');
   if (config.type !== undefined && config.type !== 'LWM2M') {
     const transport = typeof config.type === 'string' ? JSON.stringify(config.type.slice(0, 40)) : 'of another type';
-    throw new IotHubProfileError(`It is for the transport ${transport}, not for "LWM2M".`);
+    throw new IotHubProfileError('hubTransport', { transport });
   }
   const { observeAttr } = config;
-  if (!isRecord(observeAttr)) throw new IotHubProfileError('It has no "observeAttr", which says what is read and observed.');
+  if (!isRecord(observeAttr)) throw new IotHubProfileError('hubNoObserveAttr');
   return {
     name: isRecord(data) && typeof json.name === 'string' ? json.name : undefined,
     json,
@@ -60,13 +61,13 @@ export function partsOf(json: unknown): IotHubParts {
 
 function list(observeAttr: JsonObject, name: ListName): readonly unknown[] {
   const value = observeAttr[name] ?? [];
-  if (!Array.isArray(value)) throw new IotHubProfileError(`"observeAttr.${name}" is a list of paths.`);
+  if (!Array.isArray(value)) throw new IotHubProfileError('hubList', { name });
   return value;
 }
 
 function record(observeAttr: JsonObject, name: string): JsonObject {
   const value = observeAttr[name] ?? {};
-  if (!isRecord(value)) throw new IotHubProfileError(`"observeAttr.${name}" is an object with a path for each name.`);
+  if (!isRecord(value)) throw new IotHubProfileError('hubRecord', { name });
   return value;
 }
 
@@ -76,17 +77,17 @@ function checkSize(json: unknown): void {
   let text = 0;
   let level: unknown[] = [json];
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) throw new IotHubProfileError(`It is nested in more than ${MAX_DEPTH} levels.`);
+    if (depth > MAX_DEPTH) throw new IotHubProfileError('hubNested', { max: MAX_DEPTH });
     const next: unknown[] = [];
     for (const value of level) {
       values += 1;
       if (typeof value === 'string') text += value.length;
-      if (typeof value === 'function' || typeof value === 'symbol') throw new IotHubProfileError('It is no JSON.');
+      if (typeof value === 'function' || typeof value === 'symbol') throw new IotHubProfileError('hubNoJson', { reason: typeof value });
       if (typeof value !== 'object' || value === null) continue;
       for (const [name, inner] of Object.entries(value)) {
         text += name.length;
         next.push(inner);
-        if (values + next.length > MAX_VALUES || text > MAX_TEXT) throw new IotHubProfileError('It is far too large.');
+        if (values + next.length > MAX_VALUES || text > MAX_TEXT) throw new IotHubProfileError('hubLarge');
       }
     }
     level = next;

@@ -62,7 +62,7 @@ function resourcesOf({ lists, keyName }: IotHubParts, remarks: Remark[]): Resour
   };
   for (const path of Object.keys(keyName)) add(path);
   for (const list of LISTS) for (const path of lists[list]) add(path, list);
-  if (flags.size > MAX_RESOURCES) throw new IotHubProfileError(`It has ${flags.size} resources, ${MAX_RESOURCES} are the most.`);
+  if (flags.size > MAX_RESOURCES) throw new IotHubProfileError('hubResources', { count: flags.size, max: MAX_RESOURCES });
   const keys = keysOf(keyName, remarks);
   return [...flags].map(([path, of]): ResourceEntry => {
     if (of.has('observe') && of.size === 1) {
@@ -107,8 +107,7 @@ function keysOf(keyName: JsonObject, remarks: Remark[]): Map<string, string> {
 
 function attributesOf(given: JsonObject, remarks: Remark[]): Record<string, AttributeValues> {
   const paths = Object.entries(given);
-  if (paths.length > MAX_RESOURCES)
-    throw new IotHubProfileError(`It has attributes of ${paths.length} paths, ${MAX_RESOURCES} are the most.`);
+  if (paths.length > MAX_RESOURCES) throw new IotHubProfileError('hubAttributes', { count: paths.length, max: MAX_RESOURCES });
   const attributes = new Map<string, AttributeValues>();
   for (const [path, values] of paths) {
     const pattern = patternOf(path);

@@ -3,7 +3,7 @@ import { LinkFormatError, parseLinks } from '../lwm2m/link-format';
 import type { Model, ResourceDefinition } from '../model/types';
 import type { Operation, OperationOptions, OperationResult, Registration } from '../server/types';
 import { keyName } from './key-name';
-import { remark, type Remark } from './remarks';
+import { remark, RemarkError, type Remark, type RemarkFacts, type RemarkId } from './remarks';
 import type { ProfileDefinition, ResourceEntry } from './types';
 
 /** What learning needs of a server. */
@@ -19,8 +19,12 @@ const MAX_RESOURCES = 300;
 const TIMEOUT = 15_000;
 
 /** The device could not be asked; the message says why. */
-export class LearnError extends Error {
+export class LearnError extends RemarkError {
   readonly code = 'NOT_LEARNED';
+  constructor(id: RemarkId, facts: RemarkFacts) {
+    super([remark(id, facts)]);
+    this.name = 'LearnError';
+  }
 }
 
 /** What a device has, as a profile; a remark where the device has more than is taken. */
@@ -43,7 +47,7 @@ export async function learnProfile(registration: Registration, { model, perform 
     // Who has too many already is not asked for more.
     if (entries.length > MAX_RESOURCES) break;
   }
-  if (entries.length === 0) throw new LearnError(`The device "${registration.endpoint}" has no resource that could be read.`);
+  if (entries.length === 0) throw new LearnError('nothingReadable', { endpoint: registration.endpoint });
   const remarks: Remark[] = [];
   if (objects.length > MAX_OBJECTS) remarks.push(remark('objectsLeftOut', { max: MAX_OBJECTS, count: objects.length }));
   if (entries.length > MAX_RESOURCES) remarks.push(remark('resourcesLeftOut', { max: MAX_RESOURCES }));
@@ -54,7 +58,7 @@ export async function learnProfile(registration: Registration, { model, perform 
 async function resourcesOf(objectId: number, { endpoint, versions }: Registration, { model, perform }: Teacher): Promise<number[][]> {
   const options = { timeout: TIMEOUT, whileAwake: true };
   const told = await perform(endpoint, { kind: 'Discover', path: { ids: [objectId] } }, options);
-  if (told.kind === 'failed') throw new LearnError(`The device "${endpoint}" does not tell what object ${objectId} has: ${told.error}`);
+  if (told.kind === 'failed') throw new LearnError('notTold', { endpoint, object: objectId, reason: told.error });
   const paths = told.ok ? linkPaths(told.links ?? '').filter((ids) => ids.length === 3 && ids[0] === objectId) : [];
   if (paths.length > 0) return paths;
   // Discover is not done by every device, and some name instances only.

@@ -49,9 +49,32 @@ export const REMARKS = {
   scaled: 'Factor, offset and unit are left out: __paths__.',
   theirAttributes: 'An IoT Hub does not write __names__.',
   muteSend: 'An IoT Hub has no setting for Mute Send.',
+  // Why a device cannot be asked, or something is no profile.
+  nobody: 'The device "__endpoint__" is not registered.',
+  nothingReadable: 'The device "__endpoint__" has no resource that could be read.',
+  notTold: 'The device "__endpoint__" does not tell what object __object__ has: __reason__',
+  notHub: 'This is no LwM2M device profile of an IoT Hub.',
+  hubNoJson: 'It is no JSON: __reason__',
+  hubNoObject: 'It is not an object.',
+  hubNoConfiguration: '"profileData" has no "transportConfiguration".',
+  hubTransport: 'It is for the transport __transport__, not for "LWM2M".',
+  hubNoObserveAttr: 'It has no "observeAttr", which says what is read and observed.',
+  hubList: '"observeAttr.__name__" is a list of paths.',
+  hubRecord: '"observeAttr.__name__" is an object with a path for each name.',
+  hubNested: 'It is nested in more than __max__ levels.',
+  hubLarge: 'It is far too large.',
+  hubResources: 'It has __count__ resources, __max__ are the most.',
+  hubAttributes: 'It has attributes of __count__ paths, __max__ are the most.',
 } as const;
 
 export function remark(id: RemarkId, facts: RemarkFacts = {}): Remark {
   const text = REMARKS[id].replace(/__(\w+?)__/g, (_whole, name: string) => String(facts[name] ?? ''));
   return { id, facts, text };
+}
+
+/** What cannot be done, said by remarks: the message joins their texts. */
+export class RemarkError extends Error {
+  constructor(readonly remarks: readonly Remark[]) {
+    super(remarks.map(({ text }) => text).join(' '));
+  }
 }

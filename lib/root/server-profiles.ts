@@ -7,7 +7,7 @@ import { keyTable, scaleTable } from '../profile/keyed';
 import { learnProfile, type LearnedProfile } from '../profile/learn';
 import type { Scale } from '../profile/scale';
 import { TransportLog } from '../profile/transport-log';
-import type { ProfilePreview } from '../profile/remarks';
+import { remark, RemarkError, type ProfilePreview } from '../profile/remarks';
 import { ProfileError, type Profile, type ProfileSettings } from '../profile/types';
 import type { Companion } from '../server/companion';
 import { appliedKey, type StateKeeper } from '../server/keeper';
@@ -203,7 +203,7 @@ export class ServerProfiles implements Companion {
 
   #registered(endpoint: string): Registration {
     const registration = this.#core?.registration(endpoint);
-    if (!registration) throw new Error(`The device "${endpoint}" is not registered.`);
+    if (!registration) throw new RemarkError([remark('nobody', { endpoint })]);
     return registration;
   }
 

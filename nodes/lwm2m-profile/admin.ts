@@ -8,9 +8,10 @@ import {
   IotHubProfileError,
   omaModel,
   ProfileError,
+  RemarkError,
 } from '../../lib/index';
 import type { Lwm2mServer, Model, ProfileDefinition, ProfileSettings } from '../../lib/index';
-import type { ExportAnswer, ImportAnswer, LearnAnswer, PreviewAnswer, ResourceName } from '../shared/admin-types';
+import type { ExportAnswer, ImportAnswer, LearnAnswer, PreviewAnswer, Refusal, ResourceName } from '../shared/admin-types';
 import { reasonOf, textField } from '../shared/fields';
 import type { ServerNode } from '../shared/types';
 
@@ -31,7 +32,7 @@ export function registerAdminRoutes(RED: NodeAPI): void {
       // What is thrown at once becomes a rejection too.
       new Promise((resolve) => resolve(act(body, server))).then(
         (result) => response.json(result),
-        (error: unknown) => response.json({ error: reasonOf(error) }),
+        (error: unknown) => response.json(refusalOf(error)),
       );
     });
   };
@@ -55,6 +56,10 @@ interface Body {
 function serverOf(RED: NodeAPI, id: string): Lwm2mServer | undefined {
   const node = RED.nodes.getNode(id) as ServerNode | null;
   return node?.type === 'lwm2m-server' ? node.live?.server : undefined;
+}
+
+function refusalOf(error: unknown): Refusal {
+  return { error: reasonOf(error), ...(error instanceof RemarkError && { remarks: error.remarks }) };
 }
 
 /** What the resources are called, and the keys they get by themselves. */
@@ -86,7 +91,7 @@ function importProfile({ text }: Body): ImportAnswer {
   try {
     json = JSON.parse(textField(text));
   } catch (error) {
-    throw new IotHubProfileError(`It is no JSON: ${reasonOf(error)}`);
+    throw new IotHubProfileError('hubNoJson', { reason: reasonOf(error) });
   }
   return importIotHubProfile(json);
 }

@@ -1,5 +1,5 @@
 /** Learn, preview, import and export: what the dialog does with the help of the running Node-RED. */
-import type { ExportAnswer, ImportAnswer, LearnAnswer, PreviewAnswer, RemarkAnswer } from '../shared/admin-types';
+import type { ExportAnswer, ImportAnswer, LearnAnswer, PreviewAnswer, Refusal, RemarkAnswer } from '../shared/admin-types';
 import { ask } from '../shared/editor/ask';
 import { textOf } from '../shared/editor/red';
 import type { Translate } from '../shared/editor/red';
@@ -48,7 +48,7 @@ export function prepareTools(tools: Tools): void {
     if (!needsDevice()) return;
     say([t('tools.learning')]);
     const answer = await ask<LearnAnswer>($server, 'learn', body());
-    if ('error' in answer) throw new Error(answer.error);
+    if ('error' in answer) throw refused(answer, t);
     if ('deployed' in answer) throw new Error(t('tools.notDeployed'));
     // What is there stays as it is.
     const there = new Set(tools.read().resources.map(({ path }) => unversioned(path)));
@@ -59,7 +59,7 @@ export function prepareTools(tools: Tools): void {
   button('preview', async () => {
     if (!needsDevice()) return;
     const answer = await ask<PreviewAnswer>($server, 'preview', body());
-    if ('error' in answer) throw new Error(answer.error);
+    if ('error' in answer) throw refused(answer, t);
     if ('deployed' in answer) throw new Error(t('tools.notDeployed'));
     const { requests, remarks } = answer;
     say([...(requests.length > 0 ? requests : [t('tools.nothing')]), ...told(remarks, t)]);
@@ -67,7 +67,7 @@ export function prepareTools(tools: Tools): void {
   button('import', () => {
     importBox(t, async (text) => {
       const answer = await ask<ImportAnswer>($server, 'import', { text });
-      if ('error' in answer) throw new Error(answer.error);
+      if ('error' in answer) throw refused(answer, t);
       const { definition, kept, remarks, name } = answer;
       tools.show(definition as Definition);
       tools.keep(kept);
@@ -79,7 +79,7 @@ export function prepareTools(tools: Tools): void {
   });
   button('export', async () => {
     const answer = await ask<ExportAnswer>($server, 'export', { ...body(), kept: tools.kept() });
-    if ('error' in answer) throw new Error(answer.error);
+    if ('error' in answer) throw refused(answer, t);
     exportBox(JSON.stringify(answer.json, null, 2), t);
     say([t('tools.exported'), ...told(answer.remarks, t)]);
   });
@@ -94,6 +94,11 @@ const $answer = (): JQuery => $('#lwm2m-profile-answer');
 /** Remarks in the language of the editor. */
 function told(remarks: readonly RemarkAnswer[], t: Translate): string[] {
   return remarks.map(({ id, facts }) => t(`remarks.${id}`, facts));
+}
+
+/** What cannot be done, in the language of the editor where that is known. */
+function refused({ error, remarks }: Refusal, t: Translate): Error {
+  return new Error(remarks ? told(remarks, t).join(' ') : error);
 }
 
 function say(lines: readonly string[]): void {

@@ -60,9 +60,10 @@ export interface ResourceName {
   readonly key?: string;
 }
 
-/** What the other routes of a profile answer when they cannot, in words. */
+/** What the other routes of a profile answer when they cannot, in words; where the texts are known, also as remarks. */
 export interface Refusal {
   readonly error: string;
+  readonly remarks?: readonly RemarkAnswer[];
 }
 
 /** Of POST lwm2m/<server id>/profile/learn. */

@@ -302,6 +302,9 @@ describe('a device profile in the editor', () => {
       assert.ok(labels.includes(label), `${label} in ${labels.join(', ')}`);
     // What an import says, too.
     await dialog.locator('#lwm2m-profile-import').click();
+    await dialog.locator('textarea.lwm2m-profile-json').fill('{"a":1}');
+    await dialog.locator('#lwm2m-profile-take').click();
+    await answer(dialog, /Ihm fehlt „observeAttr“/);
     await dialog
       .locator('textarea.lwm2m-profile-json')
       .fill(JSON.stringify({ observeAttr: { telemetry: ['/3_1.2/0/9'], attributeLwm2m: { '/3_1.2/0/9': { pmin: 5 } } } }));

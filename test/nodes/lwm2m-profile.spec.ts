@@ -209,6 +209,12 @@ describe('the admin routes of profiles', () => {
       assert.equal(answer.status, 200);
       assert.match((answer.body as { error: string }).error, text, path);
     }
+    const { body } = await post('import', { text: '{"type":"LWM2M"}' });
+    assert.deepEqual(
+      body.remarks.map(({ id }: { id: string }) => id),
+      ['notHub', 'hubNoObserveAttr'],
+      'for a translation',
+    );
   });
 
   it('ask the running server for a preview and for what a device has', async () => {
