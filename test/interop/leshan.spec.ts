@@ -234,7 +234,9 @@ withPeer('Eclipse Leshan', 'leshan', startLeshan, (stage) => {
     await world.rpc(endpoint, 'ObserveComposite {"ids":["/3/0/9","/3303/0/5700"]}');
     assert.equal((await world.rpc(endpoint, 'ObserveCancelAll')).value, 2);
     assert.deepEqual((await world.rpc(endpoint, 'ObserveReadAll')).value, []);
+    const before = peer.events.seen.length;
     peer.command('set /3/0/9 100');
+    await peer.waitFor('set', '/3/0/9', { from: before });
     assert.equal((await world.rpc(endpoint, 'Read {"id":"/3/0/9"}')).value, 100);
   });
 
@@ -254,7 +256,9 @@ withPeer('Eclipse Leshan', 'leshan', startLeshan, (stage) => {
     }
     const cancelled = await world.rpc(endpoint, 'ObserveCancel {"id":"/3/0/9"}');
     assert.equal(cancelled.result, 'CONTENT', cancelled.error);
+    const before = peer.events.seen.length;
     peer.command('set /3/0/9 10');
+    await peer.waitFor('set', '/3/0/9', { from: before });
     // An exchange after the change: a notification would have overtaken its answer.
     assert.equal((await world.rpc(endpoint, 'Read {"id":"/3/0/9"}')).value, 10);
     const values = world.events.seen.slice(from).filter(({ event }) => event === 'notification');

@@ -198,7 +198,7 @@ async function start(name: PeerName, command: string, args: readonly string[]): 
     log: () => output,
   };
   try {
-    await peer.waitFor('started', undefined, { limit: 30_000 });
+    await peer.waitFor('started');
   } catch (error) {
     await stop();
     throw error;
