@@ -229,6 +229,8 @@ describe('a device profile in the editor', () => {
     const row = await addRow(dialog, 'resources');
     await row.locator('.lwm2m-profile-path').fill('/3/0');
     await row.locator('.lwm2m-profile-problem').filter({ hasText: '/3/0 is no resource' }).waitFor();
+    await row.locator('.lwm2m-profile-path').fill('/3/0/4');
+    await row.locator('.lwm2m-profile-name').filter({ hasText: 'Device: Reboot, which cannot be read' }).waitFor();
     await row.locator('.lwm2m-profile-path').fill('/3/0/9');
     await row.locator('.lwm2m-profile-open').click();
     await row.locator('.lwm2m-profile-pmin').fill('0.5');
