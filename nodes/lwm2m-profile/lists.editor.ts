@@ -66,7 +66,10 @@ function addRow(container: JQuery, row: Row, isResource: boolean, t: Translate, 
   const $path = field('path', t('column.path'), row.path).css({ flex: '3' });
   const $line = $('<div class="lwm2m-profile-line">').append($path).appendTo(container);
   suggestPaths($path, $server(), $device());
-  const $more = moreFields(row, isResource, t);
+  const $more = $('<div class="lwm2m-profile-more">');
+  // What is filled in should be seen; what is not is made when it is asked for: there may be hundreds of rows.
+  const isFilled = Object.keys(row.values ?? {}).length > 0 || scale.some((name) => row[name] !== undefined);
+  if (isFilled || !isResource) fillMore($more, row, isResource, t);
   const $below = $('<div class="lwm2m-profile-line">')
     .css({ marginTop: '4px' })
     .append('<span class="lwm2m-profile-name">')
@@ -74,9 +77,7 @@ function addRow(container: JQuery, row: Row, isResource: boolean, t: Translate, 
   if (isResource) {
     $line.append(field('key', t('column.key'), row.key).css({ flex: '2' }));
     for (const flag of flags) $below.append(checkbox(flag, t(`column.${flag}`), row[flag] === true));
-    // What is filled in should be seen.
-    $more.toggle(Object.keys(row.values ?? {}).length > 0 || scale.some((name) => row[name] !== undefined));
-    $below.append(moreButton($more, t));
+    $below.append(moreButton($more, () => fillMore($more, row, isResource, t), t));
   }
   const $problem = $('<div class="lwm2m-profile-problem" role="status" aria-live="polite">');
   container.append($more, $problem);
@@ -93,20 +94,20 @@ function addRow(container: JQuery, row: Row, isResource: boolean, t: Translate, 
   if (row.path === undefined) $path.trigger('focus');
 }
 
-function moreButton($more: JQuery, t: Translate): JQuery {
-  const shown = (): boolean => $more.css('display') !== 'none';
+function moreButton($more: JQuery, fill: () => void, t: Translate): JQuery {
+  const shown = (): boolean => $more.children().length > 0 && $more.css('display') !== 'none';
   const $button = $('<button type="button" class="red-ui-button red-ui-button-small lwm2m-profile-open">')
     .attr({ 'aria-label': t('label.more'), title: t('label.more'), 'aria-expanded': String(shown()) })
     .append('<i class="fa fa-sliders" aria-hidden="true"></i>');
   return $button.on('click', () => {
-    $more.toggle(!shown());
+    if ($more.children().length === 0) fill();
+    else $more.toggle(!shown());
     $button.attr('aria-expanded', String(shown()));
   });
 }
 
 /** Attributes, and of a resource factor, offset and unit. */
-function moreFields(row: Row, isResource: boolean, t: Translate): JQuery {
-  const $more = $('<div class="lwm2m-profile-more">');
+function fillMore($more: JQuery, row: Row, isResource: boolean, t: Translate): void {
   for (const { name, kind, value: ofValue } of attributeFields) {
     if (ofValue && !isResource) continue;
     const value = row.values?.[name];
@@ -116,7 +117,6 @@ function moreFields(row: Row, isResource: boolean, t: Translate): JQuery {
   }
   if (isResource)
     for (const name of scale) $more.append(labelled(t(`column.${name}`), t(`column.${name}`), field(name, t(`column.${name}`), row[name])));
-  return $more;
 }
 
 function labelled(text: string, title: string, $input: JQuery): JQuery {
