@@ -76,6 +76,7 @@ export class Security {
   #core: ServerCore | undefined;
   #driver: Driver | undefined;
   #endExit: (() => unknown) | undefined;
+  #configuring = false;
   /** Restored sessions by principal, for the registrations that are restored next. */
   #restored = new Map<string, Peer>();
   /** Principals of kept registrations whose sessions did not come back. */
@@ -174,14 +175,15 @@ export class Security {
     const { devicesFile = '' } = options;
     const file = devicesFile === this.#fileName ? this.#file : this.#openFile(devicesFile);
     const takeKeys = this.#trust.prepare(options);
-    this.#credentials.setDialog(dialogOf(options));
-    takeKeys();
-    if (file === this.#file) return;
-    this.#file?.close();
-    this.#file = file;
-    this.#fileName = devicesFile;
-    this.#credentials.setFile(file?.devices ?? []);
-    if (this.#driver) file?.start();
+    this.#configuring = true;
+    try {
+      this.#credentials.setDialog(dialogOf(options));
+      takeKeys();
+      if (file !== this.#file) this.#useFile(file, devicesFile);
+    } finally {
+      this.#configuring = false;
+    }
+    this.#check();
   }
 
   /** Throws `CredentialsError`. */
@@ -221,6 +223,19 @@ export class Security {
       onProblem: this.#hooks.onNotice,
     });
     return opened;
+  }
+
+  #useFile(file: DevicesFile | undefined, name: string): void {
+    this.#file?.close();
+    this.#file = file;
+    this.#fileName = name;
+    this.#credentials.setFile(file?.devices ?? []);
+    if (this.#driver) file?.start();
+  }
+
+  /** What is missing is told of when all of a change is there: devices may come with the keys that they need. */
+  #check(): void {
+    if (this.#port && !this.#configuring) this.#trust.check();
   }
 
   async #openStore({ store, storeDir, prefix }: SecurityPlace): Promise<Sealer | undefined> {
@@ -331,7 +346,7 @@ export class Security {
       this.#core?.revoke(device, identity);
     }
     this.#core?.endUnproven(endpoint);
-    if (this.#port) this.#trust.check();
+    this.#check();
   }
 
   #opened(peer: Peer, validFor: number | undefined): void {

@@ -240,6 +240,28 @@ describe('a server with raw public keys and certificates', () => {
     );
   });
 
+  it('[SEC-023] says what is missing by what a Deploy leaves behind, not by what it found', async () => {
+    const { server } = await start({ serverKey: '', serverCertificate: '' });
+    server.configure({
+      ...LOCAL,
+      onNotice: (text) => notices.push(text),
+      devices: [RPK, { endpoint: 'c', mode: 'x509' }],
+      trustAnchors: ROOT,
+    });
+    await new Promise((turn) => setImmediate(turn));
+    assert.deepEqual(notices.splice(0), []);
+    server.configure({
+      ...LOCAL,
+      onNotice: (text) => notices.push(text),
+      devices: [RPK, { endpoint: 'c', mode: 'x509' }],
+      trustAnchors: ROOT,
+      serverKey: '',
+      serverCertificate: '',
+    });
+    await new Promise((turn) => setImmediate(turn));
+    assert.match(notices.join(), /^Devices with raw public keys or certificates cannot connect: the server has no key pair of its own/);
+  });
+
   it('[SEC-024] a Deploy with another server key leaves sessions alone; the next handshake sees it', async () => {
     const { server } = await start({ devices: [RPK] });
     const peer = await device(server, DEVICE, 'rpk');
