@@ -36,7 +36,7 @@ function init(RED: NodeAPI): void {
         done();
       } catch (error) {
         // A Catch node gets the message, and need not know the key, nor what was taken for a public one.
-        msg.payload = withoutKeys(msg.payload);
+        msg.payload = withoutKeys(msg.payload, textField(msg.topic));
         const failed = Object.assign(new Error(reasonOf(error)), { code: codeOf(error) || 'BAD_ENTRY' });
         status.set({ fill: 'yellow', shape: 'ring', text: failed.code });
         done(failed);
@@ -83,12 +83,15 @@ function act(server: Lwm2mServer, action: Action, payload: unknown): unknown {
   }
 }
 
-/** Where a key may stand in a device, also in one of the IoT Hub's form. */
-const keyFields = ['key', 'publicKey', 'certificate', 'client', 'bootstrap', 'credentialsValue'];
+/** What of a device may be shown. Under any other name a key may stand, also in one that was mistyped. */
+const openFields = ['endpoint', 'mode', 'identity', 'name', 'timeout', 'awakeWindow', 'edrxCycle', 'disabled', 'profile'];
 
-function withoutKeys(payload: unknown): unknown {
-  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return payload;
-  return Object.fromEntries(Object.entries(payload).filter(([name]) => !keyFields.includes(name)));
+/** Text is the name of a device to be removed; any other may be a device in JSON, or the key itself. */
+function withoutKeys(payload: unknown, topic: string): unknown {
+  if (typeof payload === 'string') return topic === 'remove' && !payload.includes('{') ? payload : '';
+  if (typeof payload !== 'object' || payload === null) return payload;
+  if (Array.isArray(payload)) return payload.map((each) => withoutKeys(each, topic));
+  return Object.fromEntries(Object.entries(payload).filter(([name, value]) => openFields.includes(name) && typeof value !== 'object'));
 }
 
 function isEndpoint(value: unknown): value is { readonly endpoint: unknown } {

@@ -68,6 +68,31 @@ describe('lwm2m-credentials', () => {
     assert.doesNotMatch(JSON.stringify(more), /c0ffee/);
     assert.deepEqual(more[0]?.payload, { endpoint: 'x', name: 'Cellar' });
   });
+
+  it('a Catch node has no key from a payload of another form either', async () => {
+    const server = new FakeServer();
+    await load([fakeServerNode(server), credentialsNode], flow);
+    const caught = new Inbox('caught');
+    const node = helper.getNode('credentials');
+    const device = { endpoint: 'x', mode: 'psk', key: KEY };
+    const forms = [
+      [device],
+      { devices: [device] },
+      { endpoint: 'x', mode: 'psk', psk: KEY },
+      JSON.stringify(device),
+      Buffer.from(JSON.stringify(device)),
+      `-----BEGIN PRIVATE KEY-----\n${KEY}`,
+      KEY,
+    ];
+    for (const payload of forms) node.receive({ topic: 'destroy', payload });
+    node.receive({ topic: 'remove', payload: 'meter-1' });
+    const errors = await caught.take(forms.length + 1);
+    assert.deepEqual(
+      errors.map(({ payload }) => payload as unknown),
+      [[{ endpoint: 'x', mode: 'psk' }], {}, { endpoint: 'x', mode: 'psk' }, '', {}, '', '', 'meter-1'],
+    );
+    assert.doesNotMatch(JSON.stringify(errors), /c0ffee/);
+  });
 });
 
 describe('the security of the lwm2m-server dialog', () => {
