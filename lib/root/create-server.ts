@@ -242,6 +242,7 @@ export function createLwm2mServer(options: Lwm2mServerOptions = {}): Lwm2mServer
     observations: (endpoint) => (listener && core?.observations(endpoint)) ?? [],
     unwelcome: () => (listener && core?.unwelcome()) ?? [],
     lastValues: (endpoint) => core?.lastValues(endpoint) ?? new Map<string, LastValue>(),
+    underway: (endpoint) => core?.underway(endpoint) ?? [],
     setProfiles: (list) => profiles.set(list),
     profileOf: (endpoint) => {
       const profile = profiles.of(endpoint);

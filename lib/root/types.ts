@@ -91,6 +91,8 @@ export interface Lwm2mServer {
   observations(endpoint: string): Observation[];
   /** What a device said last, by path text ("/3/0/9"), whatever carried it. */
   lastValues(endpoint: string): ReadonlyMap<string, LastValue>;
+  /** What a device is being asked, and will be asked when it wakes. */
+  underway(endpoint: string): readonly Operation[];
   /** Endpoint names of registered devices that the present device table would refuse. */
   unwelcome(): string[];
   /** All devices known in advance, from dialog, file and flows, without keys. */

@@ -41,6 +41,8 @@ export interface RpcServer {
   scalesOf?(endpoint: string): Scales;
   /** By path text; needed by UpdateAttributes alone. */
   lastValues?(endpoint: string): ReadonlyMap<string, LastValue>;
+  /** What the device is being asked, and will be asked when it wakes; for UpdateAttributes alone. Default nothing. */
+  underway?(endpoint: string): readonly Operation[];
   /** Never rejects. */
   perform(endpoint: string, operation: Operation, options?: OperationOptions): Promise<OperationResult>;
 }

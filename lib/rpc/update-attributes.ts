@@ -1,8 +1,8 @@
-import { formatPath } from '../lwm2m/path';
+import { formatPath, isWithin } from '../lwm2m/path';
 import type { DataNode, Value } from '../lwm2m/types';
 import type { Model } from '../model/types';
 import type { LastValue } from '../server/last-values';
-import type { FailureCode, OperationResult, Registration } from '../server/types';
+import type { FailureCode, Operation, OperationResult, Registration } from '../server/types';
 import { describeRegistration } from './describe';
 import { badRequest, CommandError } from './errors';
 import { toOperation, type ReadyOperation } from './operations';
@@ -45,13 +45,14 @@ export async function updateAttributes(
   if (entries.length > MAX_KEYS) throw badRequest(`UpdateAttributes has ${entries.length} keys, ${MAX_KEYS} are the most.`);
   const { endpoint } = registration;
   const last = server.lastValues?.(endpoint) ?? new Map<string, LastValue>();
+  const underway = server.underway?.(endpoint) ?? [];
   // All at once: a device that sleeps is sent them one after the other when it wakes, and they are kept until then.
   const ended = await Promise.all(
     entries.map(async ([key, value]): Promise<Ended> => {
       try {
         const write = { method: 'WriteReplace', params: { ...command.beside, key, value } };
         const ready = toOperation(scaledIn(write, scales), registration, model, options);
-        const different = differing(ready, last);
+        const different = differing(ready, last, underway);
         const path = formatPath(ready.targets[0]?.path.ids ?? []);
         if (!different) return { key, result: UNCHANGED, path, warnings: [] };
         const result = await server.perform(endpoint, different.operation, { ...settingsOf(different, options), learn: true });
@@ -66,10 +67,16 @@ export async function updateAttributes(
 }
 
 /** Of a resource with several instances those that differ, and the others stay; undefined when nothing does. */
-function differing(ready: ReadyOperation, last: ReadonlyMap<string, LastValue>): ReadyOperation | undefined {
+function differing(
+  ready: ReadyOperation,
+  last: ReadonlyMap<string, LastValue>,
+  underway: readonly Operation[],
+): ReadyOperation | undefined {
   const { operation } = ready;
   if (operation.kind !== 'WriteReplace') return ready;
-  const nodes = operation.nodes.filter((node) => !isSame(node, last.get(formatPath(node.path))));
+  // What is yet to be written is what the device has when its turn comes.
+  const open = underway.some((other) => changes(other, operation.path.ids));
+  const nodes = operation.nodes.filter((node) => open || !isSame(node, last.get(formatPath(node.path))));
   if (nodes.length === 0 && operation.nodes.length > 0) return undefined;
   if (nodes.length === operation.nodes.length && !hasOthers(ready, last)) return ready;
   return { ...ready, operation: { kind: 'WriteUpdate', path: operation.path, nodes } };
@@ -82,6 +89,19 @@ function hasOthers({ operation }: ReadyOperation, last: ReadonlyMap<string, Last
   const named = new Set(operation.nodes.map(({ path }) => formatPath(path)));
   const below = `${formatPath(operation.path.ids)}/`;
   return [...last.keys()].some((path) => path.startsWith(below) && !named.has(path));
+}
+
+function changes(operation: Operation, ids: readonly number[]): boolean {
+  switch (operation.kind) {
+    case 'WriteReplace':
+    case 'WriteUpdate':
+    case 'WriteComposite':
+      return operation.nodes.some(({ path }) => isWithin(path, ids) || isWithin(ids, path));
+    case 'Delete':
+      return isWithin(ids, operation.path.ids);
+    default:
+      return false;
+  }
 }
 
 function isSame({ value, time }: DataNode, known: LastValue | undefined): boolean {

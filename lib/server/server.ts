@@ -198,6 +198,12 @@ export class ServerCore {
     return this.#context.lastValues.of(endpoint);
   }
 
+  /** What a device is being asked, and will be asked when it wakes. */
+  underway(endpoint: string): readonly Operation[] {
+    const asked = [...this.#asked.values()].filter(({ registration }) => registration.endpoint === endpoint);
+    return [...asked, ...this.#queue.list(endpoint)].map(({ operation }) => operation);
+  }
+
   /** What is to be kept under a key that was touched; undefined when there is nothing any more. */
   record(key: string): StateRecord | undefined {
     return this.#state.record(key);

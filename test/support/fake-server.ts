@@ -206,6 +206,10 @@ export class FakeServer implements Lwm2mServer {
   unwelcome(): string[] {
     return [];
   }
+  underway(): readonly Operation[] {
+    return [];
+  }
+
   lastValues(): ReadonlyMap<string, LastValue> {
     return new Map();
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { runCommand } from '../../../lib/rpc/run';
 import type { RunOptions } from '../../../lib/rpc/run';
 import type { ResourceEntry } from '../../../lib/profile/types';
-import type * as coap from '../../support/coap-message';
+import * as coap from '../../support/coap-message';
 import type { Ground } from '../../support/ground';
 import { closeAll, createWorld, ScriptedPeer } from '../server/fixture';
 import { able, line, serve, type Reply } from './dialogue';
@@ -16,14 +16,28 @@ const RESOURCES: readonly ResourceEntry[] = [
   { path: '/19/0/0', key: 'blobs' },
 ];
 
-async function world(): Promise<{ ground: Ground; peer: ScriptedPeer; id: string }> {
+async function world(query = ['lt=100000']): Promise<{ ground: Ground; peer: ScriptedPeer; id: string }> {
   const ground = createWorld({ profiles: [{ id: 'p', name: 'meter', isDefault: true, definition: { resources: RESOURCES } }] });
   const peer = new ScriptedPeer(ground);
-  const id = peer.register({ query: ['lt=100000'], payload: LIST });
+  const id = peer.register({ query, payload: LIST });
   await serve(peer, (request) =>
     line(request) === 'GET /1/0/2' ? { code: '2.05', contentFormat: 110, payload: '[{"n":"/1/0/2","v":60}]' } : able(request),
   );
   return { ground, peer, id };
+}
+
+function start(ground: Ground, command: unknown, options: RunOptions = {}) {
+  const { server, profiles } = ground;
+  const rpc = {
+    registrations: () => server.registrations(),
+    registration: (endpoint: string) => server.registration(endpoint),
+    perform: server.perform.bind(server),
+    lastValues: (endpoint: string) => server.lastValues(endpoint),
+    underway: (endpoint: string) => server.underway(endpoint),
+    keysOf: (endpoint: string) => profiles.keysOf(endpoint),
+    scalesOf: (endpoint: string) => profiles.scalesOf(endpoint),
+  };
+  return runCommand(rpc, 'dev', command, options);
 }
 
 async function run(
@@ -33,16 +47,7 @@ async function run(
   reply: (request: coap.CoapMessage) => Reply = able,
   options: RunOptions = {},
 ) {
-  const { server, profiles } = ground;
-  const rpc = {
-    registrations: () => server.registrations(),
-    registration: (endpoint: string) => server.registration(endpoint),
-    perform: server.perform.bind(server),
-    lastValues: (endpoint: string) => server.lastValues(endpoint),
-    keysOf: (endpoint: string) => profiles.keysOf(endpoint),
-    scalesOf: (endpoint: string) => profiles.scalesOf(endpoint),
-  };
-  const result = runCommand(rpc, 'dev', command, options);
+  const result = start(ground, command, options);
   const asked = await serve(peer, reply);
   return { asked, ...(await result) };
 }
@@ -147,5 +152,25 @@ describe('Commands by the keys of a profile', () => {
     // It was not taken, so it is tried again.
     assert.equal((await run(ground, peer, 'UpdateAttributes {"zone":"UTC"}')).asked.length, 1);
     assert.equal((await run(ground, peer, 'UpdateAttributes {}')).payload.result, 'BAD_REQUEST');
+  });
+
+  it('[PRF-044] what is on its way to the device, or waits until it wakes, is written after all when it is to be as it was', async () => {
+    const { ground, peer, id } = await world(['lt=100000', 'Q']);
+    ground.clock.advance(93_000);
+    assert.equal(ground.server.awake('dev'), false);
+    const first = start(ground, 'UpdateAttributes {"zone":"UTC"}');
+    const second = start(ground, 'UpdateAttributes {"zone":"Europe/Vienna"}');
+    const third = start(ground, 'UpdateAttributes {"every":30}');
+    assert.deepEqual((await third).payload, { result: 'CHANGED', value: { every: 'UNCHANGED' } });
+    peer.request({ path: `/rd/${id}` });
+    peer.tick();
+    assert.equal(coap.codeText(peer.take().code), '2.04');
+    const asked = await serve(peer);
+    assert.deepEqual(
+      asked.map((text) => text.split(' ').slice(0, 2).join(' ')),
+      ['PUT /3/0/15', 'PUT /3/0/15'],
+    );
+    assert.deepEqual([(await first).payload, (await second).payload], Array(2).fill({ result: 'CHANGED', value: { zone: 'CHANGED' } }));
+    assert.equal(ground.server.lastValues('dev').get('/3/0/15')?.value, 'Europe/Vienna');
   });
 });
