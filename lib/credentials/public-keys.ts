@@ -108,7 +108,11 @@ function isBlank(given: unknown): boolean {
 const PEM = /-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----/g;
 
 function derOf(given: unknown, what: string): Found {
-  if (given instanceof Uint8Array) return sized(Buffer.from(given), '', what);
+  if (given instanceof Uint8Array) {
+    const bytes = Buffer.from(given);
+    // Flows read files as bytes, also those in PEM.
+    return bytes.includes('-----BEGIN') ? derOf(bytes.toString('utf8'), what) : sized(bytes, '', what);
+  }
   if (typeof given !== 'string') return { wrong: `${what} must be text: PEM, or DER in base64` };
   const text = given.trim();
   if (text.length > 4 * MAX_DER) return { wrong: `${what} is too long` };

@@ -34,6 +34,7 @@ describe('devices with raw public keys and certificates', () => {
     ['PEM with the ends of its lines written out', pem('PUBLIC KEY', DEVICE.publicKey).replaceAll('\n', '\\n')],
     ['digits with colons', DEVICE.publicKey.toString('hex').replace(/..(?=.)/g, '$&:')],
     ['bytes', new Uint8Array(DEVICE.publicKey)],
+    ['the bytes of a file in PEM', Buffer.from(`\ufeff${pem('PUBLIC KEY', DEVICE.publicKey)}`)],
     ['bytes with others after them', Buffer.concat([DEVICE.publicKey, Buffer.from('more')])],
   ] as const) {
     it(`[CRED-015] reads a public key from ${form}; its name is its SHA-256`, () => {
@@ -85,6 +86,7 @@ describe('devices with raw public keys and certificates', () => {
     ['a private key in base64', pkcs8.toString('base64'), /is a private key/],
     ['a private key in digits', pkcs8.toString('hex'), /is a private key/],
     ['a private key of the older form', sec1, /is a private key/],
+    ['a private key in the bytes of a file', Buffer.from(sec1), /is a private key/],
     ['a private key under a passphrase', locked, /is a private key/],
     ['a private key that was cut', sec1.slice(0, -40), /is a private key/],
     ['far too long', 'M'.repeat(70_000), /is too long/],
