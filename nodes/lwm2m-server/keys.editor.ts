@@ -68,12 +68,14 @@ function save(name: string, content: string): void {
   URL.revokeObjectURL(url);
 }
 
-/** DER of a private key in base64 (PKCS #8, SEC 1) begins so. */
-const privateDer = /^M(I[A-Za-z0-9+/]{2}AgE|[A-Za-z0-9+/]{2}CAQ)/;
+/** DER of a private key (PKCS #8, PKCS #1, SEC 1) begins so: in base64, also that of URLs, and in hexadecimal digits. */
+const privateDer = /^(M(I[\w+/-]{2}AgE|[\w+/-]{2}CAQ|II[\w+/-]{2}[AQgw]IB)|30(81..|82....|[0-7].)0201)/;
 
-/** A private key is to be kept out of the flow, wherever it was pasted. */
+/** A private key is to be kept out of the flow, wherever it was pasted and however it was written. */
 export function isPrivate(text: string): boolean {
-  return text.includes('PRIVATE KEY') || privateDer.test(text.replace(/\s/g, ''));
+  const packed = text.replace(/^\s*(base64:|hex:|0x)/i, '').replace(/[\s:]/g, '');
+  // A JSON Web Key has its private part under this name.
+  return text.includes('PRIVATE KEY') || privateDer.test(packed) || /"d"\s*:/.test(text);
 }
 
 /** Why a public key cannot be right, or ''. The server looks closer when it starts. */
