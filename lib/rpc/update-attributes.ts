@@ -105,7 +105,7 @@ function changes(operation: Operation, ids: readonly number[]): boolean {
 }
 
 function isSame({ value, time }: DataNode, known: LastValue | undefined): boolean {
-  return known !== undefined && time === undefined && value !== null && sameValue(value, known.value);
+  return known !== undefined && known.unsure !== true && time === undefined && value !== null && sameValue(value, known.value);
 }
 
 function sameValue(a: Value, b: Value): boolean {

@@ -8,6 +8,8 @@ export interface LastValue {
   readonly type: ResourceType;
   readonly value: Value;
   readonly at: number;
+  /** The device may have taken another one: a write of it was not answered. */
+  readonly unsure?: true;
 }
 
 class Held implements Changing {
@@ -20,6 +22,7 @@ class Held implements Changing {
     public type: ResourceType,
     public value: Value,
     public at: number,
+    public unsure = false,
   ) {}
 
   recordKey(): string {
@@ -27,8 +30,12 @@ class Held implements Changing {
   }
 
   record(): LastValue | undefined {
-    const { type, value, at } = this;
-    return this.gone ? undefined : { type, value, at };
+    return this.gone ? undefined : this.known();
+  }
+
+  known(): LastValue {
+    const { type, value, at, unsure } = this;
+    return { type, value, at, ...(unsure && { unsure }) };
   }
 }
 
@@ -80,6 +87,7 @@ export class LastValues {
       held.type = type;
       held.value = value;
       held.at = then;
+      held.unsure = false;
       this.#keeper.note(held);
     }
     if (whole && whole.length < 4 && values && (nodes.length === 0 || nodes.some(isOfSeveral)))
@@ -90,6 +98,15 @@ export class LastValues {
   drop(endpoint: string, gone: (ids: readonly number[]) => boolean): void {
     const values = this.#byEndpoint.get(endpoint);
     for (const [path, held] of [...(values?.entries() ?? [])]) if (gone(path.slice(1).split('/').map(Number))) this.#drop(values, held);
+  }
+
+  /** The device may have something else now at what `touched` says of. */
+  doubt(endpoint: string, touched: (ids: readonly number[]) => boolean): void {
+    for (const [path, held] of this.#byEndpoint.get(endpoint)?.entries() ?? []) {
+      if (held.unsure || !touched(path.slice(1).split('/').map(Number))) continue;
+      held.unsure = true;
+      this.#keeper.note(held);
+    }
   }
 
   #drop(values: FewMap<Held> | undefined, held: Held): void {
@@ -119,11 +136,11 @@ export class LastValues {
   }
 
   /** As learned before a restart; reports nothing. */
-  restore(endpoint: string, path: string, { type, value, at }: LastValue): void {
+  restore(endpoint: string, path: string, { type, value, at, unsure }: LastValue): void {
     const key = this.#shared(path);
     let values = this.#byEndpoint.get(endpoint);
     if (!values) this.#byEndpoint.set(endpoint, (values = new FewMap()));
-    if (values.size < this.#limits.perDevice) values.set(key, new Held(endpoint, key, type, value, at));
+    if (values.size < this.#limits.perDevice) values.set(key, new Held(endpoint, key, type, value, at, unsure));
   }
 
   /** The devices of one model have the same paths: one text for all. */
@@ -136,7 +153,7 @@ export class LastValues {
   /** By path text, e.g. "/3/0/9", as of now. */
   of(endpoint: string): Map<string, LastValue> {
     const values = new Map<string, LastValue>();
-    for (const [path, { type, value, at }] of this.#byEndpoint.get(endpoint)?.entries() ?? []) values.set(path, { type, value, at });
+    for (const [path, held] of this.#byEndpoint.get(endpoint)?.entries() ?? []) values.set(path, held.known());
     return values;
   }
 

@@ -163,10 +163,10 @@ export function writeObservation({ observation, last }: KeptObservation): unknow
 
 export function readValue(record: unknown): LastValue | undefined {
   if (!isRecord(record)) return undefined;
-  const { type, value, at } = record;
+  const { type, value, at, unsure } = record;
   if (!isCount(at) || !TYPES.has(type as ResourceType)) return undefined;
   const known = ['string', 'number', 'bigint', 'boolean'].includes(typeof value) || value instanceof Uint8Array;
-  return known ? { type: type as ResourceType, value: value as Value, at } : undefined;
+  return known ? { type: type as ResourceType, value: value as Value, at, ...(unsure === true && { unsure }) } : undefined;
 }
 
 const TYPES: ReadonlySet<ResourceType> = new Set([

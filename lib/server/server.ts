@@ -382,10 +382,19 @@ export class ServerCore {
     }
   }
 
+  /** A write without an answer may have been taken all the same. */
+  #maybeChanged({ registration: { endpoint }, operation }: Asked): void {
+    const { lastValues } = this.#context;
+    if (operation.kind === 'WriteReplace') lastValues.doubt(endpoint, (ids) => isWithin(ids, operation.path.ids));
+    else if (operation.kind === 'WriteUpdate' || operation.kind === 'WriteComposite')
+      lastValues.doubt(endpoint, (ids) => operation.nodes.some(({ path }) => isWithin(ids, path)));
+  }
+
   #finished(id: number, result: OperationResult): void {
     const asked = this.#asked.get(id);
     if (asked) {
       this.#asked.delete(id);
+      if (result.kind === 'failed') this.#maybeChanged(asked);
       this.#ended(asked, result);
     }
     if (this.#queue.owns(id)) {

@@ -5,7 +5,7 @@ import type { ResourceEntry } from '../../../lib/profile/types';
 import * as coap from '../../support/coap-message';
 import type { Ground } from '../../support/ground';
 import { closeAll, createWorld, ScriptedPeer } from '../server/fixture';
-import { able, line, serve, type Reply } from './dialogue';
+import { able, line, serve, turn, type Reply } from './dialogue';
 
 const LIST = '</>;rt="oma.lwm2m";ct="110 0",</1/0>,</3/0>,</3303/0>,</3303/2>,</19/0>';
 const RESOURCES: readonly ResourceEntry[] = [
@@ -172,5 +172,24 @@ describe('Commands by the keys of a profile', () => {
     );
     assert.deepEqual([(await first).payload, (await second).payload], Array(2).fill({ result: 'CHANGED', value: { zone: 'CHANGED' } }));
     assert.equal(ground.server.lastValues('dev').get('/3/0/15')?.value, 'Europe/Vienna');
+  });
+
+  it('[PRF-044] what the device may have taken, and did not answer, is not known any more', async () => {
+    const { ground, peer } = await world();
+    const lost = start(ground, 'UpdateAttributes {"zone":"UTC","every":30,"blobs":{"0":"0a"}}');
+    await turn();
+    for (let i = 0; i < 20; i++) {
+      ground.clock.advance(30_000);
+      await turn();
+    }
+    peer.inbox.length = 0;
+    const { value } = (await lost).payload;
+    assert.deepEqual(value, { zone: 'TIMEOUT_NO_ACK', every: 'UNCHANGED', blobs: 'TIMEOUT_NO_ACK' });
+    assert.equal(ground.server.lastValues('dev').get('/3/0/15')?.value, 'Europe/Vienna');
+    ground.restart();
+    for (const result of ['CHANGED', 'UNCHANGED']) {
+      const { payload } = await run(ground, peer, 'UpdateAttributes {"zone":"Europe/Vienna"}');
+      assert.deepEqual(payload.value, { zone: result });
+    }
   });
 });
