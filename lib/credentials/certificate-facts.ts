@@ -124,8 +124,12 @@ function alternativeNames(names: readonly GeneralName[]): CertificateName[] {
   return [...uris, ...names.flatMap(({ dNSName: dns }) => (dns === undefined ? [] : named('dns', dns)))];
 }
 
-/** A name of many devices is none of one. */
 function named(kind: CertificateName['kind'], name: string): CertificateName[] {
+  return name !== '' && name.length <= MAX_NAME && isOneName(name) ? [{ kind, name }] : [];
+}
+
+/** A name of many devices is none of one; one with control characters may pass for another. */
+export function isOneName(name: string): boolean {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  return name === '' || name.length > MAX_NAME || /[\u0000-\u001f\u007f]/.test(name) || name.includes('*') ? [] : [{ kind, name }];
+  return !/[\u0000-\u001f\u007f*]/.test(name);
 }

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, randomBytes, sign, X509Certificate, 
 import { promisify } from 'node:util';
 import type * as Schema from '@peculiar/asn1-schema';
 import type * as Asn from '@peculiar/asn1-x509';
+import { isOneName } from './certificate-facts';
 import { generateKeyPair, type KeyPair } from './key-pairs';
 
 /** A key pair and a certificate of it, PEM. */
@@ -31,7 +32,7 @@ const COMMON_NAME = '2.5.4.3';
 /**
  * A key pair with a certificate, ECDSA on P-256, for ten years from `now` (ms since 1970), but not longer than its CA: for a device. It is signed by
  * `issuer`, or else by itself, for a server that has this one certificate. The endpoint is its common name. Throws RangeError for names
- * over 64 characters (RFC 5280 A.1), `IssuerError`.
+ * over 64 characters (RFC 5280 A.1) and, with an issuer, those that are not read from certificates, `IssuerError`.
  */
 export async function generateDeviceCertificate(endpoint: string, now = Date.now(), issuer?: Issuer): Promise<CertifiedPair> {
   return generate(endpoint, now, issuer, 'device');
@@ -44,6 +45,10 @@ export async function generateAuthority(name: string, now = Date.now()): Promise
 
 async function generate(name: string, now: number, issuer: Issuer | undefined, purpose: 'device' | 'ca'): Promise<CertifiedPair> {
   if (name === '' || name.length > MAX_NAME) throw new RangeError(`A name in a certificate has 1 to ${MAX_NAME} characters.`);
+  // Without an issuer it is the table that says whose it is.
+  if (issuer && !isOneName(name)) {
+    throw new RangeError('A device cannot be known by a name with "*" or control characters in its certificate.');
+  }
   const [schema, asn] = await Promise.all([import('@peculiar/asn1-schema'), import('@peculiar/asn1-x509')]);
   const { AsnConvert } = schema;
   const pair = await generateKeyPair();

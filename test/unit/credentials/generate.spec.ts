@@ -46,6 +46,7 @@ describe('certificates made here', () => {
     await assert.rejects(generateDeviceCertificate('dev-4', Date.parse(root.validTo), ca), /has ended/);
     const other = await generateAuthority('Other', now);
     await assert.rejects(generateDeviceCertificate('dev-5', now, { ...ca, privateKey: other.privateKey }), /not that of the certificate/);
+    for (const name of ['dev*', 'dev\n7', 'dev\0']) await assert.rejects(generateDeviceCertificate(name, now, ca), RangeError);
     await assert.rejects(generateDeviceCertificate('dev-6', now, { certificate: 'x', privateKey: 'y' }), { code: 'BAD_ISSUER' });
   });
 });
