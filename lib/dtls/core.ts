@@ -380,7 +380,7 @@ export class DtlsCore implements Core {
       return;
     }
     const { address, port } = route;
-    this.#sink.report({ kind: 'failed', attempt, address, port, reason, detail, identity: claimed?.name, suppressed: this.#suppressed });
+    this.#sink.report({ kind: 'failed', attempt, address, port, reason, detail, claimed, suppressed: this.#suppressed });
     this.#suppressed = 0;
   }
 }

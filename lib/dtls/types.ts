@@ -132,8 +132,8 @@ export type DtlsReport =
       readonly port: number;
       readonly reason: HandshakeFailure;
       readonly detail: string;
-      /** The identity the peer claimed, as `Identity.name` would have it. Proves nothing. */
-      readonly identity?: string | undefined;
+      /** Who the peer said it is. Proves nothing. */
+      readonly claimed?: Identity | undefined;
       /** Failures not reported before this one, because there were too many. */
       readonly suppressed: number;
     };

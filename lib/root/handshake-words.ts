@@ -40,7 +40,8 @@ export class HandshakeWords {
     return { text: `A DTLS handshake from ${report.address}:${report.port} failed: ${visible(why)}${others}`, reason: report.reason };
   }
 
-  #why({ reason, detail, identity }: Failed): string | undefined {
+  #why({ reason, detail, claimed }: Failed): string | undefined {
+    const identity = claimed?.name;
     const who = identity === undefined ? 'the device' : `the identity "${printable(identity)}"`;
     switch (reason) {
       case 'unknown-identity':

@@ -9,7 +9,7 @@ import type { ServerKeySettings } from '../credentials/server-identity';
 import type { DeviceEntry, UnknownDevices } from '../credentials/types';
 import { newCounters } from '../dtls/counters';
 import { completeLimits, type DtlsLimits } from '../dtls/limits';
-import type { DtlsReport, HandshakeFailure } from '../dtls/types';
+import type { DtlsReport } from '../dtls/types';
 import type { ServerCore } from '../server/server';
 import type { Registration } from '../server/types';
 import { openSealer, pagesOf, type Sealer, type Store } from '../store/index';
@@ -57,8 +57,6 @@ interface Hooks {
   readonly onError: (error: unknown) => void;
 }
 
-/** How an identity is meant that was claimed in a handshake which failed so. */
-const CLAIMED: Partial<Record<HandshakeFailure, Identity['mode']>> = { 'unknown-key': 'rpk', 'bad-certificate': 'x509' };
 const NO_SIZES = { sessions: 0, handshakes: 0, reassemblyBytes: 0 };
 
 /** The devices of a server, their keys, and the port on which they prove who they are. */
@@ -311,7 +309,7 @@ export class Security {
       case 'failed': {
         const news = this.#words.of(report, this.#driver?.clock.now() ?? 0);
         if (!news) break;
-        const endpoint = this.table.endpointOf({ scheme: 'coaps', mode: CLAIMED[report.reason] ?? 'psk', name: report.identity ?? '' });
+        const endpoint = report.claimed && this.table.endpointOf(report.claimed);
         queueMicrotask(() =>
           this.#guard(() => this.#core?.log(news.text, { reason: news.reason, ...(endpoint !== undefined && { endpoint }) })),
         );

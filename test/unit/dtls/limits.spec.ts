@@ -213,6 +213,6 @@ describe('DTLS: limits', () => {
     const used = Object.values({ ...wrong.keys, ...right.keys }).filter((key: Buffer) => key.length > 0);
     const keys = used.flatMap((key: Buffer) => [key.toString('hex'), inspect(key).slice(8, 40)]);
     for (const secret of ['000102030405060708090a0b0c0d0e0f', wrong.master.toString('hex'), ...keys]) assert.ok(!text.includes(secret));
-    assert.equal(ground.of('failed')[0]?.identity, 'device one');
+    assert.equal(ground.of('failed')[0]?.claimed?.name, 'device one');
   });
 });

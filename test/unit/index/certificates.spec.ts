@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
@@ -102,6 +102,22 @@ describe('a server with raw public keys and certificates', () => {
     assert.deepEqual(names(server).sort(), ['o', 'p', 'r', 'x']);
     assert.deepEqual(server.registration('x')?.identity, { scheme: 'coaps', mode: 'x509', name: 'x' });
     assert.equal(server.registration('r')?.identity.mode, 'rpk');
+  });
+
+  it('[SEC-003] a failed handshake with a raw public key is that of the device with this key, and of no pre-shared one that is called so', async () => {
+    const trap: DeviceEntry = {
+      endpoint: 'trap',
+      mode: 'psk',
+      identity: createHash('sha256').update(DEVICE.publicKey).digest('hex'),
+      key: KEY,
+    };
+    const { server, events } = await start({ devices: [RPK, trap] });
+    const own = { ...ownKey(DEVICE), privateKey: P256.privateKey };
+    const trying = await SecurePeer.begin({ port: server.securePort, own, type: 'rpk', server: P256.publicKey });
+    ends.push(() => trying.close());
+    await turns(() => logs(events).length > 0);
+    const [told] = events.filter((event) => event.kind === 'log');
+    assert.deepEqual([told?.endpoint, told?.reason], ['r', 'bad-certificate']);
   });
 
   it('[SEC-026] an unknown device with a certificate of a trusted CA is taken under that setting, and refused without', async () => {
